@@ -1,0 +1,1 @@
+"""A typed client for Lectern, and the lectern command for robots."""

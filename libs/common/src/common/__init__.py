@@ -1,0 +1,1 @@
+"""What every Lectern service shares: settings, database, messaging, identity, errors, keys."""

@@ -1,0 +1,1 @@
+"""Pytest support shared by every package."""

@@ -1,0 +1,1 @@
+"""Fixtures: real PostgreSQL and RabbitMQ, service resources, caller headers."""

@@ -1,0 +1,1 @@
+"""Read untrusted course archives, parse and write OLX."""

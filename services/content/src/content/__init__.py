@@ -1,0 +1,1 @@
+"""Course trees with versions and branches, assets and course teams."""

@@ -1,0 +1,1 @@
+"""The catalogue row of every course run."""

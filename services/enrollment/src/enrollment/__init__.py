@@ -1,0 +1,1 @@
+"""Enrollments and their history, by HTTP and by command."""

@@ -1,0 +1,1 @@
+"""Accounts, credentials, routes and rate limits in front of the services."""
