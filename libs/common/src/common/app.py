@@ -1,0 +1,152 @@
+"""The HTTP side of a service: request ids, metrics, health, error families, both slash forms."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.errors import ErrorFamilies, install_error_handlers
+from common.resources import Resources
+from common.telemetry import (
+    REQUEST_ID_HEADER,
+    REQUESTS,
+    SECONDS,
+    accepted_request_id,
+    accepted_traceparent,
+    metrics_page,
+    request_id,
+    traceparent,
+)
+
+log = structlog.get_logger()
+
+
+def raw_path(request: Request) -> str:
+    """The path as the client wrote it, undecoded: `+`, `%2B` and `%2F` in keys are still what they were."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.split(b"?", 1)[0].decode("latin-1")
+
+
+def build_app(
+    resources: Resources,
+    *,
+    title: str,
+    routers: Sequence[APIRouter],
+    errors: ErrorFamilies | None = None,
+    ready: Callable[[], Awaitable[bool]] | None = None,
+) -> FastAPI:
+    """The service's ASGI application; `ready` adds a condition of the service's own to `/health/self`."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
+        yield {"resources": resources}
+
+    app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_health(resources, ready))
+    install_error_handlers(app, errors or ErrorFamilies())
+    app.add_middleware(Edge, service=resources.service, app_routes=app)
+
+    def openapi() -> dict[str, object]:
+        if not app.openapi_schema:
+            app.openapi_schema = get_openapi(title=title, version="1", routes=app.routes)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+def _health(resources: Resources, ready: Callable[[], Awaitable[bool]] | None) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        """The process runs and its loop turns."""
+        return {"status": "ok"}
+
+    @router.get("/health/self")
+    async def itself(response: Response) -> dict[str, str]:
+        """The process and its database."""
+        try:
+            async with asyncio.timeout(2):
+                async with resources.engine.connect() as connection:
+                    await connection.exec_driver_sql("select 1")
+                good = await ready() if ready else True
+        except Exception as error:  # noqa: BLE001 - whatever keeps the database from answering, the answer is "not ready"
+            log.warning("not_ready", error=repr(error))
+            good = False
+        if not good:
+            response.status_code = 503
+        return {"status": "ok" if good else "unavailable", "service": resources.service}
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        body, media_type = metrics_page()
+        return Response(body, media_type=media_type)
+
+    return router
+
+
+class Edge:
+    """Pure ASGI: both trailing-slash forms, request id, trace context, metrics by route template, log of failures."""
+
+    def __init__(self, app: ASGIApp, *, service: str, app_routes: FastAPI) -> None:
+        self._app, self._service, self._routes = app, service, app_routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        current = accepted_request_id(headers.get(REQUEST_ID_HEADER))
+        scope.setdefault("state", {})["request_id"] = current
+        tokens = (request_id.set(current), traceparent.set(accepted_traceparent(headers.get("traceparent"))))
+        self._settle_slash(scope)
+        started, status = time.perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = current
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            REQUESTS.labels(self._service, scope["method"], route, status).inc()
+            SECONDS.labels(self._service, scope["method"], route).observe(time.perf_counter() - started)
+            if status >= 500:
+                log.error("request_failed", method=scope["method"], route=route, status=status)
+            request_id.reset(tokens[0])
+            traceparent.reset(tokens[1])
+
+    def _settle_slash(self, scope: Scope) -> None:
+        """Answer `/x` and `/x/` alike, on writes too: when only the other form has a route, take that one."""
+        path = scope["path"]
+        if len(path) < 2 or self._matches(scope):
+            return
+        other = dict(scope, path=path[:-1] if path.endswith("/") else f"{path}/")
+        if self._matches(other):
+            scope["path"] = other["path"]
+
+    def _matches(self, scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is not Match.NONE for route in self._routes.router.routes)
+
+
+def plain_route(
+    path: str, endpoint: Callable[[Request], Awaitable[Response]], *, methods: Sequence[str] = ("GET",)
+) -> Route:
+    """A route without FastAPI's parameter handling, for endpoints that carry load; goes into `app.router.routes`."""
+    return Route(path, endpoint, methods=list(methods))

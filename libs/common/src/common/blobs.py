@@ -1,0 +1,239 @@
+"""The blob store: assets, uploads, snapshots, archives. A local folder, or S3 through obstore."""
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+_KEY = re.compile(r"[a-z]+(/[A-Za-z0-9._-]+)+\Z")
+CHUNK = 256 * 1024
+
+
+class BlobStore(Protocol):
+    """Keys are ours (`assets/ab/<sha256>`, `uploads/<id>`), never a name that came from outside.
+
+    A put is atomic and durable: when it returns, a reader sees all bytes or (before) none.
+    """
+
+    async def put_bytes(self, key: str, data: bytes) -> None: ...
+    async def put_files(self, files: Mapping[str, Path]) -> None: ...
+    async def get_bytes(self, key: str) -> bytes: ...
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]: ...
+    async def size(self, key: str) -> int | None: ...
+    async def delete(self, key: str) -> None: ...
+    async def list_keys(self, prefix: str) -> list[str]: ...
+    def local_path(self, key: str) -> Path | None: ...
+
+
+class BlobMissing(Exception):
+    """The blob store has no such blob."""
+
+
+class BadBlobKey(ValueError):
+    """A blob key that could leave the store."""
+
+
+def asset_key(digest: str) -> str:
+    """Where the bytes with this sha256 (hex) lie."""
+    return f"assets/{digest[:2]}/{digest}"
+
+
+def _checked(key: str) -> str:
+    if not _KEY.match(key) or ".." in key:
+        raise BadBlobKey(key)
+    return key
+
+
+async def exists(store: BlobStore, key: str) -> bool:
+    return await store.size(key) is not None
+
+
+async def put_file(store: BlobStore, key: str, path: Path) -> None:
+    await store.put_files({key: path})
+
+
+class LocalBlobs:
+    """A folder. Writes go to a temporary file beside the target, are flushed to disk and renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def _path(self, key: str) -> Path:
+        return self._root / _checked(key)
+
+    def local_path(self, key: str) -> Path | None:
+        return self._path(key)
+
+    async def put_bytes(self, key: str, data: bytes) -> None:
+        await asyncio.to_thread(self._put_bytes, key, data)
+
+    def _put_bytes(self, key: str, data: bytes) -> None:
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fdatasync(out.fileno())
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    async def put_files(self, files: Mapping[str, Path]) -> None:
+        """Copy many files in one thread; all are written before the first is flushed, so the disk can join its work."""
+        await asyncio.to_thread(self._put_files, files)
+
+    def _put_files(self, files: Mapping[str, Path]) -> None:
+        written: list[tuple[Path, Path]] = []
+        try:
+            for key, source in files.items():
+                target = self._path(key)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+                written.append((Path(name), target))
+                with os.fdopen(descriptor, "wb") as out, source.open("rb") as data:
+                    size = os.fstat(data.fileno()).st_size
+                    copied = 0
+                    while copied < size:
+                        step = os.copy_file_range(data.fileno(), out.fileno(), size - copied)
+                        if step == 0:
+                            break
+                        copied += step
+            for temporary, _ in written:
+                descriptor = os.open(temporary, os.O_RDONLY)
+                try:
+                    os.fdatasync(descriptor)
+                finally:
+                    os.close(descriptor)
+            for temporary, target in written:
+                temporary.replace(target)
+        except BaseException:
+            for temporary, _ in written:
+                temporary.unlink(missing_ok=True)
+            raise
+
+    async def get_bytes(self, key: str) -> bytes:
+        try:
+            return await asyncio.to_thread(self._path(key).read_bytes)
+        except FileNotFoundError as error:
+            raise BlobMissing(key) from error
+
+    async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Bytes from *start* up to, not including, *end*."""
+        try:
+            source = await asyncio.to_thread(self._path(key).open, "rb")
+        except FileNotFoundError as error:
+            raise BlobMissing(key) from error
+        with source:
+            if start:
+                source.seek(start)
+            left = None if end is None else end - start
+            while left is None or left > 0:
+                data = await asyncio.to_thread(source.read, CHUNK if left is None else min(CHUNK, left))
+                if not data:
+                    return
+                if left is not None:
+                    left -= len(data)
+                yield data
+
+    async def size(self, key: str) -> int | None:
+        try:
+            return (await asyncio.to_thread(self._path(key).stat)).st_size
+        except FileNotFoundError:
+            return None
+
+    async def delete(self, key: str) -> None:
+        await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
+
+    async def list_keys(self, prefix: str) -> list[str]:
+        return await asyncio.to_thread(self._list, prefix)
+
+    def _list(self, prefix: str) -> list[str]:
+        top = self._root / prefix
+        return sorted(
+            str(path.relative_to(self._root))
+            for path in top.rglob("*")
+            if path.is_file() and not path.name.startswith(".new-")
+        )
+
+
+class ObjectBlobs:
+    """S3 and its kin. Credentials come from the usual AWS_* environment."""
+
+    def __init__(self, url: str) -> None:
+        import obstore  # noqa: PLC0415 - 15 MB of Rust that a local folder does not need
+        from obstore.store import from_url  # noqa: PLC0415
+
+        self._api = obstore
+        self._store = from_url(url)
+
+    def local_path(self, key: str) -> Path | None:
+        return None
+
+    async def put_bytes(self, key: str, data: bytes) -> None:
+        await self._api.put_async(self._store, _checked(key), data)
+
+    async def put_files(self, files: Mapping[str, Path]) -> None:
+        limit = asyncio.Semaphore(8)
+
+        async def put(key: str, path: Path) -> None:
+            async with limit:
+                await self._api.put_async(self._store, _checked(key), path)
+
+        async with asyncio.TaskGroup() as group:
+            for key, path in files.items():
+                group.create_task(put(key, path))
+
+    async def get_bytes(self, key: str) -> bytes:
+        try:
+            found = await self._api.get_async(self._store, _checked(key))
+        except FileNotFoundError as error:
+            raise BlobMissing(key) from error
+        return bytes(await found.bytes_async())
+
+    async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        try:
+            if start or end is not None:
+                last = end if end is not None else await self.size(key)
+                yield bytes(await self._api.get_range_async(self._store, _checked(key), start=start, end=last))
+                return
+            found = await self._api.get_async(self._store, _checked(key))
+        except FileNotFoundError as error:
+            raise BlobMissing(key) from error
+        async for chunk in found.stream(min_chunk_size=CHUNK):
+            yield bytes(chunk)
+
+    async def size(self, key: str) -> int | None:
+        try:
+            meta = await self._api.head_async(self._store, _checked(key))
+        except FileNotFoundError:
+            return None
+        return int(meta["size"])
+
+    async def delete(self, key: str) -> None:
+        try:
+            await self._api.delete_async(self._store, _checked(key))
+        except FileNotFoundError:
+            return
+
+    async def list_keys(self, prefix: str) -> list[str]:
+        keys: list[str] = []
+        async for page in self._api.list(self._store, prefix):
+            keys.extend(str(item["path"]) for item in page)
+        return sorted(keys)
+
+
+def open_blobs(url: str) -> BlobStore:
+    """The store at `file:///folder` or `s3://bucket/prefix`. Raises ValueError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return LocalBlobs(Path(unquote(parts.path)))
+    if parts.scheme == "s3":
+        return ObjectBlobs(url)
+    raise ValueError(f"LECTERN_BLOBS_URL must start with file:// or s3://, not {parts.scheme}://")

@@ -1,0 +1,140 @@
+"""`python -m <package> serve|consume|relay|all|migrate`: one service, its roles."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+import uvloop
+from pydantic import ValidationError
+from starlette.types import ASGIApp
+
+from common.messaging import Subscription, run_consumers, run_relay
+from common.migrations import migrate
+from common.resources import Resources, open_resources
+from common.settings import ServiceSettings, UnknownSettings, load_settings
+from common.telemetry import configure_logging
+
+log = structlog.get_logger()
+Background = Callable[[], Awaitable[None]]
+ROLES = ("serve", "consume", "relay", "all", "migrate")
+
+
+def _nothing(_: Resources) -> Sequence[Background]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is made of; the one constant of its `app.py`."""
+
+    name: str
+    package: str
+    settings: type[ServiceSettings]
+    create_app: Callable[[Resources], ASGIApp]
+    subscriptions: Callable[[Resources], Sequence[Subscription]]
+    background: Callable[[Resources], Sequence[Background]] = _nothing
+
+
+def main(service: Service) -> None:
+    """Run the role named on the command line. Exit code 2 for bad usage or settings."""
+    parser = argparse.ArgumentParser(prog=f"python -m {service.package}", description=f"The {service.name} service.")
+    parser.add_argument("role", choices=ROLES)
+    role = parser.parse_args().role
+    try:
+        settings = load_settings(service.settings)
+    except (ValidationError, UnknownSettings) as error:
+        sys.stderr.write(f"{service.name}: {error}\n")
+        raise SystemExit(2) from error
+    configure_logging(service=service.name, level=settings.log_level, style=settings.log_format)
+    if role == "migrate":
+        migrate(service.package, settings)
+        return
+    uvloop.run(_run(service, role, settings))
+
+
+async def _run(service: Service, role: str, settings: ServiceSettings) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with open_resources(service.name, settings) as resources:
+        tasks: list[asyncio.Task[None]] = []
+        if role in ("serve", "all"):
+            tasks.append(asyncio.create_task(_serve(service, resources, stop), name="serve"))
+        if role in ("relay", "all"):
+            tasks.append(asyncio.create_task(run_relay(resources), name="relay"))
+        if role in ("consume", "all"):
+            subscriptions = service.subscriptions(resources)
+            tasks.append(asyncio.create_task(run_consumers(resources, subscriptions), name="consume"))
+            tasks += [asyncio.create_task(_background(job), name="background") for job in service.background(resources)]
+        log.info("started", role=role, port=settings.http_port if role in ("serve", "all") else None)
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in done if task is not stopping and task.exception() is not None]
+        for task in failed:
+            log.critical("role_died", role=task.get_name(), exc_info=task.exception())
+        stop.set()
+        await _drain(tasks, settings.shutdown_seconds)
+    if failed:
+        raise SystemExit(1)
+
+
+async def _background(job: Background) -> None:
+    await job()
+
+
+async def _drain(tasks: Sequence[asyncio.Task[None]], seconds: float) -> None:
+    """Let each role finish what it holds; consumers leave unfinished messages to the broker."""
+    for task in tasks:
+        if task.get_name() != "serve":
+            task.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*tasks, return_exceptions=True)
+    log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+async def _serve(service: Service, resources: Resources, stop: asyncio.Event) -> None:
+    settings = resources.settings
+    config = uvicorn.Config(
+        service.create_app(resources),
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="none",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(settings.shutdown_seconds),
+    )
+    server = _Server(config)
+    family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.http_host, settings.http_port))
+
+    async def watch() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    watcher = asyncio.create_task(watch())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watcher.cancel()
+        listener.close()
