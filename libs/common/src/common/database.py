@@ -77,8 +77,12 @@ async def open_pool(
 
 async def raw(session: AsyncSession) -> asyncpg.Connection:
     """The driver's connection inside the session's transaction, for statements that carry load."""
-    connection = await (await session.connection()).get_raw_connection()
-    return cast("asyncpg.Connection", connection.driver_connection)
+    connection = await session.connection()
+    driver = cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)
+    if not driver.is_in_transaction():
+        # SQLAlchemy sends BEGIN with its own first statement; without one ours would commit by themselves
+        await connection.exec_driver_sql("select 1")
+    return driver
 
 
 async def _write(request: Request) -> AsyncIterator[AsyncSession]:
