@@ -1,0 +1,85 @@
+"""Every fact this service hears."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.messaging import Message, Subscription
+from common.resources import Resources
+from import_export.courses.operations import (
+    CatalogueFact,
+    CourseDeleted,
+    CourseFact,
+    TeamFact,
+    store_catalogue,
+    store_courses,
+    store_deletions,
+    store_teams,
+)
+from import_export.exports.operations import settle_export
+from import_export.imports.operations import settle_catalogue, settle_import
+from import_export.settings import Settings
+from import_export.tasks.models import Kind
+from import_export.tasks.queries import find_job_of_command
+from import_export.tasks.replies import CommandCompleted
+
+QUEUE = "import_export.events"
+
+
+async def hear_courses(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """`content.course.created` and `content.course.published`."""
+    await store_courses(session, [message.parse(CourseFact) for message in messages])
+
+
+async def hear_deletions(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """`content.course.deleted`."""
+    await store_deletions(session, [message.parse(CourseDeleted) for message in messages])
+
+
+async def hear_teams(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """`content.course_team.changed`."""
+    await store_teams(session, [message.parse(TeamFact) for message in messages])
+
+
+async def hear_catalogue(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """`course_catalog.course.changed`: an import may end by it."""
+    news = await store_catalogue(session, [message.parse(CatalogueFact) for message in messages])
+    await settle_catalogue(session, news, now=datetime.now(UTC))
+
+
+async def hear_outcomes(session: AsyncSession, messages: Sequence[Message], *, patience: timedelta) -> None:
+    """`content.command.completed`: the outcomes of our commands, among those of others'."""
+    now = datetime.now(UTC)
+    # in the order of the courses, as the catalogue's news are handled: two transactions that meet lock rows alike
+    replies = sorted((message.parse(CommandCompleted) for message in messages), key=lambda reply: reply.course_id or "")
+    for reply in replies:
+        job = await find_job_of_command(session, reply.command_id)
+        if job is None:
+            continue
+        if job.kind == Kind.IMPORT:
+            await settle_import(session, job, reply, now=now, patience=patience)
+        else:
+            await settle_export(session, job, reply, now=now)
+
+
+def subscriptions(resources: Resources) -> Sequence[Subscription]:
+    settings = resources.settings
+    patience = timedelta(seconds=settings.catalogue_seconds if isinstance(settings, Settings) else 5)
+
+    async def outcomes(session: AsyncSession, messages: Sequence[Message]) -> None:
+        await hear_outcomes(session, messages, patience=patience)
+
+    return [
+        Subscription(
+            QUEUE,
+            {
+                "content.course.created.v1": hear_courses,
+                "content.course.published.v1": hear_courses,
+                "content.course.deleted.v1": hear_deletions,
+                "content.course_team.changed.v1": hear_teams,
+                "content.command.completed.v1": outcomes,
+                "course_catalog.course.changed.v1": hear_catalogue,
+            },
+        )
+    ]

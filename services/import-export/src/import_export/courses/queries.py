@@ -1,0 +1,62 @@
+"""Who may author a course."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.identity import Caller, require_user
+from common.keys import CourseKey, InvalidKey
+from common.resources import Resources
+from import_export.courses.errors import CourseNotFound, InvalidCourseKey, NotAnAuthor
+from import_export.courses.models import Standing
+
+_ORG_ROLES = frozenset({"instructor", "staff"})
+_STANDING = text(
+    """select c.spelling, c.deleted, t.role
+       from (select cast(:course_id as text) as course_id) asked
+       left join course c on c.course_id = asked.course_id
+       left join course_team t on t.course_id = asked.course_id and t.user_id = :user_id and not t.removed"""
+)
+
+
+def parse_course_key(text: str) -> CourseKey:
+    """Raises `InvalidCourseKey`."""
+    try:
+        return CourseKey.parse(text)
+    except InvalidKey as error:
+        raise InvalidCourseKey from error
+
+
+async def get_standing(session: AsyncSession, key: CourseKey, caller: Caller, *, spelling: str) -> Standing:
+    """`spelling` is the form the caller wrote; a course that exists keeps the one it was created in."""
+    row = (await session.execute(_STANDING, {"course_id": key.canonical, "user_id": caller.user_id})).one()
+    exists = row.spelling is not None and not row.deleted
+    role = row.role
+    if role is None and any(org == key.org and name in _ORG_ROLES for org, name in caller.org_roles):
+        role = "staff"
+    return Standing(key.canonical, row.spelling if exists else spelling, exists, role)
+
+
+async def require_author(resources: Resources, caller: Caller, written: str, *, may_create: bool = False) -> Standing:
+    """The caller's standing in the course *written*, which they may author, or (`may_create`) may create.
+
+    A course or role this service has not heard of yet is waited for. Raises `InvalidCourseKey`, `CourseNotFound`,
+    `NotAnAuthor`, and 401 for the anonymous.
+    """
+    require_user(caller)
+    key = parse_course_key(written)
+    last: Standing | None = None
+
+    async def read() -> Standing | None:
+        nonlocal last
+        async with resources.sessions() as session:
+            last = await get_standing(session, key, caller, spelling=written)
+        if last.exists:
+            return last if caller.is_staff or last.role else None
+        return last if may_create and caller.may_create(key.org, key.course) else None
+
+    found = await resources.facts.eventually(read)
+    if found is not None:
+        return found
+    if last is not None and last.exists:
+        raise NotAnAuthor
+    raise CourseNotFound

@@ -1,0 +1,85 @@
+"""What a worker does with an export: build the archive from content's snapshot."""
+
+import asyncio
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from common.blobs import BlobStore, asset_key, put_file
+from common.keys import CourseKey
+from import_export.exports.operations import keep_archive, make_room
+from import_export.settings import Settings
+from import_export.tasks.models import State
+from import_export.tasks.worker import Held, JobFailed
+from import_export.uploads.operations import spool_root
+
+
+def archive_name(key: CourseKey) -> str:
+    """Upstream names it after the run; here the name also tells courses apart."""
+    return f"{key.org}.{key.course}.{key.run}.tar.gz"
+
+
+class Exporter:
+    """Carries out exports, each in a thread of its own: writing, hashing and compressing leave the loop alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def work(self, held: Held) -> None:
+        """Ends with the archive in the blob store. Raises `JobFailed`, `LeaseLost`."""
+        job, blobs = held.job, held.resources.blobs
+        if job.snapshot is None or job.archive_key is None:
+            raise JobFailed("no_snapshot", "Content's answer names no snapshot.")
+        await held.progress(State.IN_PROGRESS, "Compressing", 60)
+        blob = f"archives/{job.id}"
+        with tempfile.TemporaryDirectory(dir=spool_root(self._settings), prefix="write-") as name:
+            folder = Path(name)
+            snapshot = orjson.loads(await blobs.get_bytes(job.snapshot))
+            files = await local_assets(blobs, snapshot, folder)
+            target = folder / "archive"
+            size = await asyncio.to_thread(build, snapshot, files, target)
+            await put_file(blobs, blob, target)
+        async with held.row() as (session, row):
+            superfluous = await keep_archive(
+                session,
+                row,
+                blob=blob,
+                size=size,
+                has_drafts=bool(snapshot.get("drafts")),
+                filename=archive_name(CourseKey.parse(job.course_id)),
+                now=datetime.now(UTC),
+            )
+            leaving = await make_room(session, keep=job.archive_key, budget=self._settings.archive_cache_bytes)
+        for gone in (*leaving, *([superfluous] if superfluous else ())):
+            await blobs.delete(gone)
+
+
+def build(snapshot: dict[str, object], files: dict[str, Path], target: Path) -> int:
+    """Write the archive; returns its size."""
+    from olx.writer import write_archive  # noqa: PLC0415 - lxml and the compressor, used by exports alone
+
+    def open_asset(digest: str) -> BinaryIO:
+        return files[digest].open("rb")
+
+    with target.open("wb") as out:
+        write_archive(snapshot, open_asset, out)
+        return out.tell()
+
+
+async def local_assets(blobs: BlobStore, snapshot: dict[str, object], folder: Path) -> dict[str, Path]:
+    """Where the bytes of each asset can be opened; fetched first when the store is no local folder."""
+    assets = snapshot.get("assets")
+    digests = {item["digest"] for item in assets.values()} if isinstance(assets, dict) else set()
+    found: dict[str, Path] = {}
+    for digest in sorted(digests):
+        path = blobs.local_path(asset_key(digest))
+        if path is None:
+            path = folder / digest
+            with path.open("wb") as out:
+                async for chunk in blobs.stream(asset_key(digest)):
+                    await asyncio.to_thread(out.write, chunk)
+        found[digest] = path
+    return found

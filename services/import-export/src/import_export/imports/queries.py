@@ -1,0 +1,29 @@
+"""Has this archive been read before?"""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from import_export.tasks.models import Job, Kind, State
+
+
+async def find_same_archive(session: AsyncSession, job: Job) -> Job | None:
+    """The newest successful import of the same bytes into the same course, read under the same rules.
+
+    Only real imports count: what they staged belongs to a version and is kept, what a dry run staged may be swept.
+    """
+    query = (
+        select(Job)
+        .where(
+            Job.archive_digest == job.archive_digest,
+            Job.course_id == job.course_id,
+            Job.kind == Kind.IMPORT.value,
+            Job.state == State.SUCCEEDED.value,
+            Job.snapshot.is_not(None),
+            Job.options["links"].astext == job.options["links"],
+            Job.options["dry_run"].astext == "false",
+            Job.id != job.id,
+        )
+        .order_by(Job.created_at.desc())
+        .limit(1)
+    )
+    return await session.scalar(query)

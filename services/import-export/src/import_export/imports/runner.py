@@ -1,0 +1,141 @@
+"""What a worker does with an import: read the archive, stage its files, send the command."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from common.blobs import BlobStore, asset_key, exists, put_file
+from import_export.imports.operations import send_import
+from import_export.imports.queries import find_same_archive
+from import_export.settings import Settings
+from import_export.tasks.models import Json, State
+from import_export.tasks.worker import Held, JobFailed
+from import_export.uploads.operations import spool_root
+
+_LOOKS = 32
+
+
+class Reader(Protocol):
+    """The part of `olx.parser_process.ParserProcess` that is used here."""
+
+    async def start(self) -> None: ...
+    async def parse(self, request: Mapping[str, object], timeout: float) -> Mapping[str, object]: ...
+    async def stop(self) -> None: ...
+
+
+class Importer:
+    """Carries out imports with one reader process, started before the first archive comes."""
+
+    def __init__(self, reader: Reader, settings: Settings) -> None:
+        self._reader, self._settings = reader, settings
+
+    async def work(self, held: Held) -> None:
+        """Ends with the command in the outbox. Raises `JobFailed`, `LeaseLost`."""
+        job = held.job
+        await held.progress(State.UNPACKING, "Reading the archive", 5)
+        async with held.resources.sessions() as session:
+            earlier = await find_same_archive(session, job)
+        if earlier and earlier.snapshot and await exists(held.resources.blobs, earlier.snapshot):
+            snapshot, report = earlier.snapshot, earlier.report or {}
+        else:
+            snapshot, report = await self._read(held)
+        if job.option("strict"):
+            refuse_errors(report)
+        counts = report.get("counts")
+        async with held.row() as (session, row):
+            send_import(
+                session,
+                row,
+                snapshot=snapshot,
+                report=report,
+                counts=dict(counts) if isinstance(counts, dict) else {},
+                now=datetime.now(UTC),
+                seconds=self._settings.command_seconds,
+            )
+        await held.resources.blobs.delete(job.upload_key)
+
+    async def _read(self, held: Held) -> tuple[str, Json]:
+        job, blobs = held.job, held.resources.blobs
+        with tempfile.TemporaryDirectory(dir=spool_root(self._settings), prefix="read-") as name:
+            folder = Path(name)
+            archive = blobs.local_path(job.upload_key) or await fetch(blobs, job.upload_key, folder / "archive")
+            spool = folder / "files"
+            spool.mkdir()
+            request = {
+                "archive": str(archive),
+                "filename": job.filename or "course.tar.gz",
+                "spool": str(spool),
+                "course_id": job.course_id,
+                "links": job.options["links"],
+                "limits": self._limits(),
+            }
+            answer = await self._reader.parse(request, self._settings.parse_seconds)
+            report = answer.get("report")
+            report = dict(report) if isinstance(report, dict) else {"entries": [], "counts": {}}
+            if answer.get("ok") is not True:
+                member = answer.get("member")
+                raise JobFailed(
+                    str(answer.get("code") or "unreadable"),
+                    str(answer.get("message") or "The archive cannot be read."),
+                    member=str(member) if member else None,
+                    report=report,
+                )
+            await held.progress(State.VERIFYING, "Storing files", 50)
+            await stage_assets(blobs, answer["assets"])
+            snapshot = f"snapshots/{job.id}"
+            await put_file(blobs, snapshot, Path(str(answer["snapshot"])))
+            return snapshot, report
+
+    def _limits(self) -> dict[str, int]:
+        settings = self._settings
+        return {
+            "total_bytes": settings.max_unpacked_bytes,
+            "members": settings.max_members,
+            "ratio": settings.max_ratio,
+        }
+
+
+def refuse_errors(report: Json) -> None:
+    """`strict`: raises `JobFailed` when the report holds an error."""
+    entries = report.get("entries")
+    errors = [entry for entry in entries if entry.get("severity") == "error"] if isinstance(entries, list) else []
+    if errors:
+        first = errors[0]
+        raise JobFailed(
+            "strict",
+            f"The archive has {len(errors)} errors and a strict import was asked for; the first is: {first['message']}",
+            member=first.get("file"),
+            report=report,
+        )
+
+
+async def fetch(blobs: BlobStore, key: str, target: Path) -> Path:
+    """A local copy of a blob."""
+    with target.open("wb") as out:
+        async for chunk in blobs.stream(key):
+            await asyncio.to_thread(out.write, chunk)
+    return target
+
+
+async def stage_assets(blobs: BlobStore, assets: object) -> int:
+    """Put the files that the store does not hold yet; returns how many. Equal bytes are one blob."""
+    if not isinstance(assets, dict):
+        raise TypeError(f"assets: {assets!r}")
+    limit = asyncio.Semaphore(_LOOKS)
+
+    async def is_missing(digest: str, size: int) -> bool:
+        async with limit:
+            return await blobs.size(asset_key(digest)) != size
+
+    looks = await asyncio.gather(*(is_missing(digest, item["size"]) for digest, item in assets.items()))
+    missing = {
+        asset_key(digest): Path(item["path"])
+        for (digest, item), gone in zip(assets.items(), looks, strict=True)
+        if gone
+    }
+    if missing:
+        await blobs.put_files(missing)
+    return len(missing)

@@ -1,0 +1,113 @@
+"""What happens to every job alike: it begins, is canceled, ends."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from common.identity import Caller
+from common.messaging import outbox
+from import_export.events import JobFinished, Requester
+from import_export.tasks.errors import TooLateToCancel
+from import_export.tasks.models import Job, Json, Kind, Phase, State
+from import_export.tasks.queries import get_job
+from import_export.tasks.wakeups import announce_change
+
+
+def new_job_id() -> UUID:
+    """Ordered by time, so that a leftover upload tells its age."""
+    return uuid7()
+
+
+def aggregate(job: Job) -> str:
+    """What this job's messages are about, for their order in the outbox."""
+    return f"job:{job.id}"
+
+
+def requester(caller: Caller) -> Requester:
+    return Requester(
+        user_id=caller.user_id,
+        username=caller.username,
+        is_staff=caller.is_staff,
+        creator_grants=list(caller.creator_grants),
+    )
+
+
+def make_job(
+    kind: Kind, job_id: UUID, *, caller: Caller, course_id: str, spelling: str, options: Json, now: datetime
+) -> Job:
+    return Job(
+        id=job_id,
+        kind=kind.value,
+        course_id=course_id,
+        spelling=spelling,
+        phase=Phase.QUEUED.value,
+        state=State.PENDING.value,
+        options=options,
+        requested_by=requester(caller).model_dump(mode="json"),
+        requester_id=caller.user_id,
+        attempts=0,
+        revision=0,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def finish_job(
+    session: AsyncSession, job: Job, state: State, *, now: datetime, error: Mapping[str, object] | None = None
+) -> None:
+    """The job's end, announced once; the caller holds its row."""
+    job.phase = Phase.DONE.value
+    job.state = state.value
+    job.stage = ""
+    job.percent = 100 if state is State.SUCCEEDED else job.percent
+    job.error = dict(error) if error else None
+    job.lease_owner = job.lease_until = job.wake_at = None
+    job.finished_at = job.updated_at = now
+    username = job.requested_by.get("username")
+    announced = JobFinished.model_validate(
+        {
+            "job_id": job.id,
+            "kind": job.kind,
+            "course_id": job.course_id,
+            "spelling": job.spelling,
+            "state": state.value,
+            "requested_by": username if isinstance(username, str) else None,
+            "error_code": str(job.error["code"]) if job.error else None,
+            "archive_digest": job.archive_digest,
+            "draft_guid": job.draft_guid,
+            "published_guid": job.published_guid,
+            "dry_run": job.option("dry_run"),
+            "version": job.next_revision(),
+            "finished_at": now,
+        }
+    )
+    outbox.record(session, announced, aggregate=aggregate(job), version=job.revision)
+    await announce_change(session)
+
+
+async def cancel_job(session: AsyncSession, job_id: UUID, *, now: datetime) -> Job:
+    """Stop a job nothing of which can have happened yet.
+
+    A worker that is reading the archive finds its lease gone. An import whose command is with content runs to its end;
+    an export changes nothing anywhere, so it may be dropped at any moment. Raises `TaskNotFound`, `TooLateToCancel`.
+    """
+    job = await get_job(session, job_id, lock=True)
+    stoppable = {Phase.QUEUED, Phase.WORKING} | ({Phase.ASKED} if job.kind == Kind.EXPORT else set())
+    if Phase(job.phase) not in stoppable:
+        raise TooLateToCancel
+    await finish_job(session, job, State.CANCELED, now=now)
+    return job
+
+
+def hand_back(job: Job, *, now: datetime) -> None:
+    """A worker that has to stop in mid-job lets the next one begin at once, at no cost to the job."""
+    job.phase = Phase.QUEUED.value
+    job.state = State.PENDING.value
+    job.stage = ""
+    job.percent = 0
+    job.attempts -= 1
+    job.lease_owner = job.lease_until = None
+    job.updated_at = now

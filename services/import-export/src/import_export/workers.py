@@ -1,0 +1,184 @@
+"""What runs beside the consumers: workers for imports and exports, timers that outlive a process, and the sweep."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select
+
+from common.blobs import BlobStore
+from common.resources import Resources
+from import_export.exports.operations import fail_unanswered
+from import_export.exports.runner import Exporter
+from import_export.imports.operations import ask_again
+from import_export.imports.runner import Importer, Reader
+from import_export.settings import Settings
+from import_export.tasks.models import Job, Kind, Phase, State
+from import_export.tasks.operations import finish_job
+from import_export.tasks.queries import list_due, list_expired, seconds_to_next_wake
+from import_export.tasks.wakeups import Wakeups
+from import_export.tasks.worker import TRANSIENT, Worker
+from import_export.uploads.operations import spool_root
+
+log = structlog.get_logger()
+SWEEP_SECONDS = 3600.0
+LEFTOVER = timedelta(hours=6)
+
+
+def new_reader() -> Reader:
+    from olx.parser_process import ParserProcess  # noqa: PLC0415 - only processes that import archives have a reader
+
+    return ParserProcess()
+
+
+async def run_workers(resources: Resources, *, make_reader: Callable[[], Reader] = new_reader) -> None:
+    """Run for ever: the one background task of role `consume`."""
+    settings = resources.settings
+    if not isinstance(settings, Settings):
+        raise TypeError(settings)
+    wakeups = Wakeups(settings.database_url, application="lectern import-export jobs")
+    readers = [make_reader() for _ in range(settings.import_workers)]
+    exporter = Exporter(settings)
+    jobs: list[Callable[[], Awaitable[None]]] = [
+        wakeups.listen,
+        lambda: run_timers(resources, wakeups),
+        lambda: run_sweep(resources, settings),
+        *(
+            _worker(Kind.IMPORT, Importer(reader, settings).work, resources, settings, wakeups).run
+            for reader in readers
+        ),
+        *(
+            _worker(Kind.EXPORT, exporter.work, resources, settings, wakeups).run
+            for _ in range(settings.export_workers)
+        ),
+    ]
+    try:
+        for reader in readers:
+            await reader.start()
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(_forever(job))
+    finally:
+        await asyncio.gather(*(reader.stop() for reader in readers), return_exceptions=True)
+
+
+async def _forever(job: Callable[[], Awaitable[None]]) -> None:
+    await job()
+
+
+def _worker(
+    kind: Kind,
+    work: Callable[..., Awaitable[None]],
+    resources: Resources,
+    settings: Settings,
+    wakeups: Wakeups,
+) -> Worker:
+    return Worker(kind, work, resources, wakeups, settings.job_lease_seconds, settings.job_attempts)
+
+
+async def run_timers(resources: Resources, wakeups: Wakeups) -> None:
+    """Wake when the first timer is due; timers are rows, so any process may keep them."""
+    while True:
+        changed = wakeups.current()
+        try:
+            await ring(resources, now=datetime.now(UTC))
+            async with resources.sessions() as session:
+                left = await seconds_to_next_wake(session)
+        except TRANSIENT as error:
+            log.warning("timers_interrupted", error=repr(error))
+            await asyncio.sleep(1)
+            continue
+        await wakeups.wait(changed, SWEEP_SECONDS if left is None else min(SWEEP_SECONDS, left + 0.01))
+
+
+async def ring(resources: Resources, *, now: datetime) -> int:
+    """Act on every job whose time has come; returns how many."""
+    async with resources.sessions.begin() as session:
+        due = await list_due(session, now=now)
+        for job in due:
+            if job.phase == Phase.CATALOGUE:
+                await finish_job(session, job, State.SUCCEEDED, now=now)
+            elif job.phase == Phase.ASKED and job.kind == Kind.IMPORT:
+                await ask_again(session, job, now=now)
+            elif job.phase == Phase.ASKED:
+                await fail_unanswered(session, job, now=now)
+            else:
+                job.wake_at = None
+    return len(due)
+
+
+async def run_sweep(resources: Resources, settings: Settings) -> None:
+    """Forget what is over: old tasks with their snapshots, uploads of nobody, folders of a killed process."""
+    while True:
+        try:
+            now = datetime.now(UTC)
+            await sweep_jobs(resources, now=now, keep=timedelta(days=settings.task_retention_days))
+            await sweep_uploads(resources, now=now)
+            await asyncio.to_thread(
+                sweep_spool, spool_root(settings), older_than=time.time() - LEFTOVER.total_seconds()
+            )
+        except TRANSIENT as error:
+            log.warning("sweep_interrupted", error=repr(error))
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def sweep_jobs(resources: Resources, *, now: datetime, keep: timedelta) -> int:
+    """Finished tasks and their snapshots, after the retention time. Snapshots of exports go after a day."""
+    gone = 0
+    while True:
+        async with resources.sessions.begin() as session:
+            jobs: Sequence[Job] = await list_expired(session, now=now, keep=keep)
+            await session.execute(delete(Job).where(Job.id.in_([job.id for job in jobs])))
+        await _drop(resources.blobs, [job.snapshot for job in jobs if job.snapshot])
+        gone += len(jobs)
+        if not jobs:
+            break
+    query = select(Job).where(
+        Job.kind == Kind.EXPORT.value, Job.snapshot.is_not(None), Job.finished_at < now - timedelta(days=1)
+    )
+    async with resources.sessions.begin() as session:
+        stale = [(job, job.snapshot) for job in await session.scalars(query.limit(1000)) if job.snapshot]
+        for job, _ in stale:
+            job.snapshot = None
+    await _drop(resources.blobs, [snapshot for _, snapshot in stale])
+    return gone
+
+
+async def sweep_uploads(resources: Resources, *, now: datetime) -> int:
+    """Uploads whose job has ended, or never came to be because the process died between the two."""
+    old: dict[UUID, str] = {}
+    for key in await resources.blobs.list_keys("uploads"):
+        try:
+            job_id = UUID(key.rpartition("/")[2])
+        except ValueError:
+            continue
+        # the first 48 bits of the id are the milliseconds of its making
+        if datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC) < now - LEFTOVER:
+            old[job_id] = key
+    if not old:
+        return 0
+    async with resources.sessions() as session:
+        query = select(Job.id).where(Job.id.in_(old), Job.phase.in_(("queued", "working")))
+        needed = set(await session.scalars(query))
+    leaving = [key for job_id, key in old.items() if job_id not in needed]
+    await _drop(resources.blobs, leaving)
+    return len(leaving)
+
+
+def sweep_spool(root: Path, *, older_than: float) -> None:
+    for entry in root.iterdir():
+        if entry.lstat().st_mtime < older_than:
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+async def _drop(blobs: BlobStore, keys: Sequence[str]) -> None:
+    for key in keys:
+        await blobs.delete(key)
