@@ -1,0 +1,73 @@
+"""Bodies of the token and client API."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from gateway.accounts.schemas import Name255, Username
+
+Scope = Annotated[str, StringConstraints(pattern=r"^[\w.:\-]{1,100}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewApiToken(_Body):
+    """A token to make; without `expires_at` it is good until deleted."""
+
+    username: Username
+    scopes: Annotated[list[Scope], Field(max_length=50)] | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class ApiTokenOut(BaseModel):
+    """A token without its secret."""
+
+    id: str
+    username: str
+    scopes: list[str]
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+class ApiTokenMade(ApiTokenOut):
+    """A new token; the secret is shown this once."""
+
+    token: str
+
+
+class NewClient(_Body):
+    """An OAuth2 client to make, acting as one account."""
+
+    name: Name255
+    username: Username
+    scopes: Annotated[list[Scope], Field(max_length=50)] | None = None
+
+
+class ClientOut(BaseModel):
+    """A client without its secret."""
+
+    client_id: str
+    name: str
+    username: str
+    scopes: list[str]
+    created_at: datetime
+
+
+class ClientMade(ClientOut):
+    """A new client; the secret is shown this once."""
+
+    client_secret: str
+
+
+class AccessTokenOut(BaseModel):
+    """The token endpoint's answer."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+    refresh_token: str | None = None
