@@ -1,0 +1,7 @@
+"""`python -m enrollment serve|consume|relay|all|migrate`."""
+
+from common.process import main
+from enrollment.app import SERVICE
+
+if __name__ == "__main__":
+    main(SERVICE)

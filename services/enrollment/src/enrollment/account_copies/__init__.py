@@ -1,0 +1,1 @@
+"""Accounts as far as enrollment needs them."""

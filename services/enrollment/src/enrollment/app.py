@@ -1,0 +1,39 @@
+"""The enrollment service, as a list of what it is made of."""
+
+from fastapi import FastAPI
+
+from common.app import build_app
+from common.errors import ErrorFamilies, developer_message_style, message_style
+from common.messaging.parking import router as parking
+from common.process import Service
+from common.resources import Resources
+from enrollment.consumers import subscriptions
+from enrollment.enrollments import routes as enrollments
+from enrollment.settings import Settings
+from enrollment.sweeps import background
+
+ERRORS = ErrorFamilies(
+    [
+        ("/api/enrollment/v1", message_style),
+        ("/api/enrollment/v1/enrollments", developer_message_style),
+    ]
+)
+
+
+def create_app(resources: Resources) -> FastAPI:
+    return build_app(
+        resources,
+        title="Lectern enrollment",
+        routers=[enrollments.router, parking.router],
+        errors=ERRORS,
+    )
+
+
+SERVICE = Service(
+    name="enrollment",
+    package="enrollment",
+    settings=Settings,
+    create_app=create_app,
+    subscriptions=subscriptions,
+    background=background,
+)

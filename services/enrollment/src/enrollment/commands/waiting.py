@@ -1,0 +1,206 @@
+"""E-mail addresses that no account has yet: the allowed list, and what happens when the account appears."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import orjson
+
+from enrollment.commands import queries
+from enrollment.commands.models import Course, Decision, Learner, Place, Seats, Wish
+from enrollment.commands.schemas import CommandRead
+from enrollment.enrollments.changes import Batch, Change, Origin, announce
+from enrollment.outgoing import record_all
+
+# A command that finds no account and an account that finds no entry must not both commit. Commands that name addresses
+# hold this shared from before they look; the consumer of accounts takes it alone between storing and looking.
+_LOCK: Final = 0x454D4149
+_SHARED: Final = f"select pg_advisory_xact_lock_shared({_LOCK})"
+_ALONE: Final = f"select pg_advisory_xact_lock({_LOCK})"
+
+_ENTRIES: Final = """
+select w.id, w.user_id, lower(w.email) as email, w.course_key, w.commanded_at
+from unnest($1::text[], $2::text[]) as i(email, course_key)
+join enrollment_allowed w on lower(w.email) = i.email and w.course_key = i.course_key
+order by w.id for update of w
+"""
+_STORE: Final = """
+insert into enrollment_allowed as w (email, course_key, auto_enroll, mode, cohort, attributes, actor, reason,
+  broker_user, command_id, commanded_at)
+select i.email, i.course_key, true, i.mode, i.cohort, i.attributes::jsonb, i.actor, i.reason, i.broker_user,
+  i.command_id, i.commanded_at
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+  $10::timestamptz[])
+as i(email, course_key, mode, cohort, attributes, actor, reason, broker_user, command_id, commanded_at)
+on conflict (lower(email), course_key) do update set auto_enroll = true, mode = excluded.mode, cohort = excluded.cohort,
+  attributes = excluded.attributes, actor = excluded.actor, reason = excluded.reason,
+  broker_user = excluded.broker_user, command_id = excluded.command_id, commanded_at = excluded.commanded_at
+where w.user_id is null
+"""
+_REMOVE: Final = "delete from enrollment_allowed where id = any($1::bigint[])"
+_DUE: Final = """
+select w.id, w.course_key, w.mode, w.cohort, w.attributes::text, w.actor, w.reason, w.broker_user, w.command_id,
+  w.commanded_at, a.user_id, a.username, a.email, a.is_staff
+from account a join enrollment_allowed w on lower(w.email) = lower(a.email) and w.user_id is null and w.auto_enroll
+where a.user_id = any($1::bigint[]) order by w.id for update of w
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An item for an address without an account."""
+
+    email: str
+    course: Course
+    command: CommandRead
+    wish: Wish
+    cohort: str | None
+    cohort_missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: int
+    user_id: int | None
+    commanded_at: datetime | None
+
+
+async def exclude_new_accounts(connection: asyncpg.Connection) -> None:
+    """From here to commit no account appears unnoticed."""
+    await connection.execute(_SHARED)
+
+
+async def store_entries(connection: asyncpg.Connection, entries: Sequence[Entry], *, now: datetime) -> list[Decision]:
+    """Note whom to enroll when the account appears, or forget it; one decision for each entry."""
+    if not entries:
+        return []
+    rows = await connection.fetch(_ENTRIES, [entry.email for entry in entries], [entry.course.key for entry in entries])
+    known = {(row["email"], row["course_key"]): _Known(row["id"], row["user_id"], row["commanded_at"]) for row in rows}
+    limited = {entry.course.n: entry.course for entry in entries if entry.course.capacity is not None}
+    seats = await queries.lock_seats(connection, limited.values())
+    decisions = [
+        _decide(entry, known.get((entry.email, entry.course.key)), seats.get(entry.course.n), now=now)
+        for entry in entries
+    ]
+    decided = list(zip(entries, decisions, strict=True))
+    stored = [
+        (
+            entry.email,
+            entry.course.key,
+            entry.wish.mode,
+            entry.cohort,
+            orjson.dumps(entry.wish.attributes).decode(),
+            entry.command.actor,
+            entry.command.reason,
+            entry.command.broker_user,
+            entry.command.command_id,
+            entry.command.issued_at,
+        )
+        for entry, decision in decided
+        if decision.outcome == "waiting"
+    ]
+    if stored:
+        stored.sort(key=lambda row: row[:2])
+        await connection.execute(_STORE, *map(list, zip(*stored, strict=True)))
+    removed = [
+        known[entry.email, entry.course.key].id for entry, decision in decided if decision.outcome == "unenrolled"
+    ]
+    if removed:
+        await connection.execute(_REMOVE, removed)
+    return decisions
+
+
+def _decide(entry: Entry, known: _Known | None, seats: Seats | None, *, now: datetime) -> Decision:
+    if known and known.commanded_at is not None and entry.command.issued_at < known.commanded_at:
+        return Decision("unchanged", "superseded")
+    if entry.command.kind == "unenroll" or not entry.wish.is_active:
+        return Decision("unenrolled") if known and known.user_id is None else Decision("unchanged", "not_enrolled")
+    if known and known.user_id is not None:
+        return Decision("rejected", "address_used")
+    if entry.cohort_missing:
+        return Decision("rejected", "unknown_cohort")
+    options, course = entry.wish.options, entry.course
+    mode = entry.wish.mode or course.default_mode(now)
+    if not course.offers(mode, now, expired=options.ignore_mode_expiry):
+        return Decision("rejected", "mode_unavailable")
+    if known is None:
+        if course.invitation_only and not options.ignore_invitation:
+            return Decision("rejected", "invitation_only")
+        if not course.is_open(now) and not options.ignore_window:
+            return Decision("rejected", "enrollment_closed")
+    if seats and seats.taken >= seats.capacity and not options.ignore_capacity:
+        return Decision("rejected", "course_full")
+    return Decision("waiting", "no_account")
+
+
+async def enroll_waiting(connection: asyncpg.Connection, user_ids: Collection[int], *, now: datetime) -> int:
+    """Enroll the accounts whose addresses were waited for; returns how many entries were used.
+
+    The entry is the permission: window and invitation were looked at when it was made, and a seat is theirs even in a
+    course that has filled since. Raises `RacedError`.
+    """
+    await connection.execute(_ALONE)
+    rows = await connection.fetch(_DUE, list(user_ids))
+    if not rows:
+        return 0
+    known = await queries.find_known(connection, (), (), {row["course_key"] for row in rows})
+    # two addresses may have led to one account: its first entry counts
+    due: dict[tuple[int, int], asyncpg.Record] = {}
+    for row in rows:
+        if course := known.courses.get(row["course_key"]):
+            due.setdefault((row["user_id"], course.n), row)
+    pairs = [
+        (Learner(row["user_id"], row["username"], row["email"], row["is_staff"]), known.courses[row["course_key"]])
+        for row in due.values()
+    ]
+    situation = await queries.lock_situation(connection, pairs, now=now)
+    cohorts = await queries.find_cohorts(
+        connection, {course.n for _, course in pairs}, {row["cohort"] for row in rows if row["cohort"]}
+    )
+    batch = Batch()
+    for (learner, course), row in zip(pairs, due.values(), strict=True):
+        place = situation.place(learner, course)
+        batch.bound.append((row["id"], learner.user_id))
+        commanded_at, last = row["commanded_at"], place.standing.commanded_at
+        if last is not None and commanded_at is not None and commanded_at < last:
+            continue
+        if not place.standing.is_active:
+            if place.seats and not place.on_team:
+                place.seats.take(anyway=True)
+            batch.changes.append(_change(row, learner, course, place, now=now))
+        batch.attributes += [(learner.user_id, course.n, *entry) for entry in orjson.loads(row["attributes"])]
+        cohort = cohorts.get((course.n, row["cohort"]))
+        if cohort is not None:
+            batch.cohorts.append((learner.user_id, course.n, cohort))
+    batch.seats += [(n, seats.delta) for n, seats in situation.seats.items() if seats.delta]
+    await batch.store(connection)
+    await record_all(connection, announce(batch.changes, now=now))
+    return len(due)
+
+
+def _change(row: asyncpg.Record, learner: Learner, course: Course, place: Place, *, now: datetime) -> Change:
+    standing = place.standing
+    return Change(
+        user_id=learner.user_id,
+        username=learner.username,
+        course_n=course.n,
+        course_key=course.key,
+        mode=row["mode"] or course.default_mode(now),
+        is_active=True,
+        old_version=standing.version,
+        old_mode=standing.mode,
+        old_active=standing.is_active,
+        requested_mode=row["mode"],
+        requested_active=True,
+        forced=False,
+        origin=Origin(
+            source="account",
+            actor=row["actor"],
+            reason=row["reason"],
+            broker_user=row["broker_user"],
+            command_id=row["command_id"],
+            commanded_at=row["commanded_at"],
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What the catalogue says about courses, as far as enrollment decides on it."""

@@ -1,0 +1,1 @@
+"""Who is on which course's team, as content says."""

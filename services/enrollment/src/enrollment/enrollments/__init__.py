@@ -1,0 +1,1 @@
+"""Enrollments: who is in which course, in which mode, since when."""

@@ -1,0 +1,204 @@
+"""Many enrollments at once: row, history and event for each, in a few statements however many there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+import orjson
+
+from common.messaging.outbox import MAX_ITEMS
+from enrollment.events import EnrollmentsChanged
+from enrollment.outgoing import Outgoing
+
+# `excluded.version` is what the decision was made on, plus one: a row that changed or appeared since is left alone,
+# and the count of rows says so
+_STORE: Final = """
+with i as materialized (
+  select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::text[], $7::boolean[],
+    $8::text[], $9::boolean[], $10::boolean[], $11::int[])
+  as i(user_id, course_n, version, mode, is_active, old_mode, old_active, requested_mode, requested_active, forced, o)
+),
+u as (
+  insert into enrollment as e (user_id, course_n, mode, is_active, version, commanded_at)
+  select user_id, course_n, mode, is_active, version, ($12::timestamptz[])[o] from i
+  on conflict (user_id, course_n) do update set mode = excluded.mode, is_active = excluded.is_active,
+    version = excluded.version, commanded_at = coalesce(excluded.commanded_at, e.commanded_at)
+  where e.version = excluded.version - 1
+  returning 1
+),
+h as (
+  insert into enrollment_history (user_id, course_n, version, source, actor, reason, broker_user, command_id,
+    requested_mode, requested_active, old_mode, old_active, mode, is_active, forced)
+  select user_id, course_n, version, ($13::text[])[o], ($14::text[])[o], ($15::text[])[o], ($16::text[])[o],
+    ($17::text[])[o], requested_mode, requested_active, old_mode, old_active, mode, is_active, forced from i
+)
+select count(*) from u
+"""
+_SEATS: Final = """
+update seat set taken = greatest(taken + i.delta, 0)
+from unnest($1::bigint[], $2::int[]) as i(course_n, delta) where seat.course_n = i.course_n
+"""
+_ATTRIBUTES: Final = """
+insert into enrollment_attribute (user_id, course_n, namespace, name, value)
+select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+on conflict (user_id, course_n, namespace, name) do update set value = excluded.value
+"""
+_COHORTS: Final = """
+insert into cohort_membership as m (user_id, course_n, cohort_id)
+select * from unnest($1::bigint[], $2::bigint[], $3::bigint[])
+on conflict (user_id, course_n) do update set cohort_id = excluded.cohort_id where m.cohort_id <> excluded.cohort_id
+"""
+_TOUCH: Final = """
+update enrollment e set commanded_at = i.at
+from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as i(user_id, course_n, at)
+where e.user_id = i.user_id and e.course_n = i.course_n and (e.commanded_at is null or e.commanded_at < i.at)
+"""
+_MARK: Final = """
+insert into command_mark as m (user_id, course_n, commanded_at)
+select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[])
+on conflict (user_id, course_n) do update set commanded_at = greatest(m.commanded_at, excluded.commanded_at)
+"""
+_BIND: Final = """
+update enrollment_allowed w set user_id = i.user_id
+from unnest($1::bigint[], $2::bigint[]) as i(id, user_id) where w.id = i.id and w.user_id is null
+"""
+
+
+class RacedError(Exception):
+    """An enrollment was changed by someone else after the decision; decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asked for a change, and why."""
+
+    source: str
+    actor: str | None
+    reason: str | None = None
+    broker_user: str | None = None
+    command_id: str | None = None
+    commanded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An enrollment as it shall be, beside what it was when that was decided (version 0: there was none)."""
+
+    user_id: int
+    username: str
+    course_n: int
+    course_key: str
+    mode: str
+    is_active: bool
+    old_version: int
+    old_mode: str | None
+    old_active: bool | None
+    requested_mode: str | None
+    requested_active: bool | None
+    forced: bool
+    origin: Origin
+
+    @property
+    def version(self) -> int:
+        return self.old_version + 1
+
+
+async def _store_changes(connection: asyncpg.Connection, changes: Sequence[Change]) -> None:
+    """Upsert the rows, in key order so that two writers cannot block each other, and their history.
+
+    No learner may be in one course twice. Raises `RacedError`, whereupon the caller must undo and decide again.
+    """
+    if not changes:
+        return
+    ordered = sorted(changes, key=lambda change: (change.user_id, change.course_n))
+    origins: dict[Origin, int] = {}
+    rows = [
+        (
+            c.user_id,
+            c.course_n,
+            c.old_version + 1,
+            c.mode,
+            c.is_active,
+            c.old_mode,
+            c.old_active,
+            c.requested_mode,
+            c.requested_active,
+            c.forced,
+            origins.setdefault(c.origin, len(origins) + 1),
+        )
+        for c in ordered
+    ]
+    stored = await connection.fetchval(
+        _STORE,
+        *map(list, zip(*rows, strict=True)),
+        [origin.commanded_at for origin in origins],
+        [origin.source for origin in origins],
+        [origin.actor for origin in origins],
+        [origin.reason for origin in origins],
+        [origin.broker_user for origin in origins],
+        [origin.command_id for origin in origins],
+    )
+    if stored != len(rows):
+        raise RacedError
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a set of decisions writes, collected and then stored in a handful of statements."""
+
+    changes: list[Change] = field(default_factory=list)
+    # (learner, course, namespace, name, value); (learner, course, cohort); (allowed entry, learner)
+    attributes: list[tuple[int, int, str, str, str]] = field(default_factory=list)
+    cohorts: list[tuple[int, int, int]] = field(default_factory=list)
+    bound: list[tuple[int, int]] = field(default_factory=list)
+    # (course, seats taken more or less), for seat rows that are locked
+    seats: list[tuple[int, int]] = field(default_factory=list)
+    # (learner, course, when commanded): nothing to change, yet older commands must not be applied any more
+    touched: list[tuple[int, int, datetime]] = field(default_factory=list)
+    marked: list[tuple[int, int, datetime]] = field(default_factory=list)
+
+    async def store(self, connection: asyncpg.Connection) -> None:
+        """Raises `RacedError`, whereupon the caller must undo and decide again."""
+        await _store_changes(connection, self.changes)
+        for statement, rows in (
+            (_SEATS, self.seats),
+            (_ATTRIBUTES, self.attributes),
+            (_COHORTS, self.cohorts),
+            (_BIND, self.bound),
+            (_TOUCH, self.touched),
+            (_MARK, self.marked),
+        ):
+            if rows:
+                # in key order, so that two writers cannot block each other
+                await connection.execute(statement, *map(list, zip(*sorted(rows), strict=True)))  # type: ignore[type-var]
+
+
+def announce(changes: Sequence[Change], *, now: datetime) -> list[Outgoing]:
+    """The events of a batch: up to 500 changes in one, on the routing key of bulk changes."""
+    at = now.isoformat()
+    shown = [
+        {
+            "user_id": change.user_id,
+            "username": change.username,
+            "course_id": change.course_key,
+            "mode": change.mode,
+            "is_active": change.is_active,
+            "version": change.version,
+            "changed_at": at,
+        }
+        for change in changes
+    ]
+    return [
+        Outgoing(
+            type=EnrollmentsChanged.type,
+            routing_key=EnrollmentsChanged.bulk_routing_key,
+            payload=orjson.dumps({"changes": part}).decode(),
+            aggregate=f"enrollments:{uuid4()}",
+            batch_field=EnrollmentsChanged.batch_field,
+            items=len(part),
+        )
+        for part in (shown[start : start + MAX_ITEMS] for start in range(0, len(shown), MAX_ITEMS))
+    ]

@@ -1,0 +1,62 @@
+"""Many outbox rows in one statement, for batches; single facts go through `common.messaging.outbox.record`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from common.messaging import outbox
+from common.messaging.envelope import EVENTS
+
+# JSON goes as text: the session's connections and the pool's have different codecs for it
+_RECORD: Final = f"""
+{outbox.INSERT}
+select i.id, '{EVENTS}', i.routing_key, i.type, i.aggregate, i.version, i.payload::jsonb, i.headers::jsonb,
+  i.correlation_id, i.reply_to, i.batch_field, i.items
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+  $9::text[], $10::text[], $11::int[])
+as i(id, routing_key, type, aggregate, version, payload, headers, correlation_id, reply_to, batch_field, items)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One event; `payload` is its JSON text."""
+
+    type: str
+    payload: str
+    aggregate: str
+    version: int = 1
+    routing_key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=outbox.context_headers)
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    batch_field: str | None = None
+    items: int | None = None
+    id: UUID = field(default_factory=outbox.new_id)
+
+
+async def record_all(connection: asyncpg.Connection, events: Sequence[Outgoing]) -> None:
+    """Store the events in the connection's transaction, in this order."""
+    if not events:
+        return
+    rows = [
+        (
+            event.id,
+            event.routing_key or event.type,
+            event.type,
+            event.aggregate,
+            event.version,
+            event.payload,
+            orjson.dumps(dict(event.headers)).decode(),
+            event.correlation_id,
+            event.reply_to,
+            event.batch_field,
+            event.items,
+        )
+        for event in events
+    ]
+    await connection.execute(_RECORD, *map(list, zip(*rows, strict=True)))

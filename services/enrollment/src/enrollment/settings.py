@@ -1,0 +1,13 @@
+"""What the enrollment service reads from its environment."""
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Its own variables beside the shared ones."""
+
+    # a command's item about a learner, course or mode not heard of yet is tried once more after this time
+    deferred_seconds: float = 5.0
+    # how often the sweeps look for deferred items and for seats to recount
+    sweep_seconds: float = 1.0
+    command_retention_days: int = 30

@@ -1,0 +1,75 @@
+"""What time makes due: deferred commands, seats to count again, answers too old to keep."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from common.database import raw
+from common.resources import Resources
+from enrollment.commands.operations import CommandHandler, forget_answers
+from enrollment.consumers import command_handler
+from enrollment.course_copies.operations import count_seats
+from enrollment.enrollments.changes import RacedError
+from enrollment.settings import Settings
+
+log = structlog.get_logger()
+
+_RECOUNTS: Final = "select course_n from seat where recount_at <= $1 order by course_n limit 100"
+_HOUR: Final = 3600.0
+
+
+def background(resources: Resources) -> Sequence[Callable[[], Awaitable[None]]]:
+    """The sweeps of one consuming process; several may run side by side."""
+    settings = resources.settings
+    if not isinstance(settings, Settings):
+        raise TypeError(settings)
+    handler = command_handler(settings)
+    days = timedelta(days=settings.command_retention_days)
+
+    async def deferred() -> None:
+        await _forever(lambda: finish_deferred(resources, handler), settings.sweep_seconds)
+
+    async def seats() -> None:
+        await _forever(lambda: recount_seats(resources), settings.sweep_seconds)
+
+    async def old() -> None:
+        await _forever(lambda: _forget(resources, days), _HOUR)
+
+    return deferred, seats, old
+
+
+async def finish_deferred(resources: Resources, handler: CommandHandler) -> None:
+    """One round: as long as there are commands due."""
+    while True:
+        async with resources.sessions.begin() as session:
+            if not await handler.finish_deferred(await raw(session), now=datetime.now(UTC)):
+                return
+
+
+async def recount_seats(resources: Resources) -> None:
+    """Count the seats of courses whose limit or team has changed a while ago."""
+    async with resources.sessions.begin() as session:
+        connection = await raw(session)
+        numbers = [row["course_n"] for row in await connection.fetch(_RECOUNTS, datetime.now(UTC))]
+        if numbers:
+            await count_seats(connection, numbers, again_at=None)
+
+
+async def _forget(resources: Resources, days: timedelta) -> None:
+    async with resources.pool.acquire() as connection:
+        await forget_answers(connection, before=datetime.now(UTC) - days)
+
+
+async def _forever(sweep: Callable[[], Awaitable[None]], pause: float) -> None:
+    """Again and again; a database that is away for a while does not end it."""
+    while True:
+        try:
+            await sweep()
+        except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, RacedError) as error:
+            log.warning("sweep_failed", error=repr(error))
+        await asyncio.sleep(pause)
