@@ -11,18 +11,19 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from api import Client, admin_of
-from common.testing.system import System
+
+from common.testing.system import System, running_system
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("lectern"), rate_limits=False) as system:
+def system() -> Iterator[System]:
+    with running_system(environment={"gateway": {"LECTERN_RATE_LIMITS": "off"}}) as system:
         yield system
 
 
 @pytest.fixture(scope="session")
 def credentials(system) -> dict:
-    return json.loads(system.credentials_file.read_text())
+    return json.loads((system.home / "credentials.json").read_text())
 
 
 @pytest.fixture(scope="session")

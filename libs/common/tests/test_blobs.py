@@ -1,6 +1,7 @@
 """The local blob store: whole or absent, and nothing outside its folder."""
 
 import pytest
+
 from common.blobs import BadBlobKey, BlobMissing, LocalBlobs, asset_key, exists, open_blobs, put_file
 
 

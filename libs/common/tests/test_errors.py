@@ -2,6 +2,9 @@
 
 import httpx
 import pytest
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+
 from common.errors import (
     Answer,
     Conflict,
@@ -15,8 +18,6 @@ from common.errors import (
     message_style,
     problem_style,
 )
-from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
 
 
 class CourseFull(Conflict):

@@ -5,9 +5,10 @@ import time
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
+
 from common.facts import MAX_WAITERS, NOTIFY, Facts
 from common.testing.waiting import until
-from pydantic import SecretStr
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import time
 
 import pytest
+from joserfc import jwt
+
 from common.identity import ALGORITHM, Caller, InternalTokens, InvalidIdentity, claims_of, grants_cover, sign
 from common.testing.identity import TestKeys, a_caller
-from joserfc import jwt
 
 ADA = a_caller("ada", staff=True, grants=("UTCx.chem",), org_roles=(("MITx", "staff"),))
 

@@ -1,9 +1,10 @@
 """JSON unless HTML is preferred; what goes into the frame is escaped."""
 
 import pytest
+from starlette.requests import Request
+
 from common.errors import NotAcceptable
 from common.pages import page_response, prefers_html, render_page
-from starlette.requests import Request
 
 
 def _request(accept: str | None) -> Request:

@@ -1,6 +1,7 @@
 """Page numbers as upstream reads them."""
 
 import pytest
+
 from common.pagination import InvalidPage, PageRequest, page_count, page_links, parse_page
 
 

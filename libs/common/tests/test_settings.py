@@ -1,8 +1,9 @@
 """A process that was told nonsense does not start."""
 
 import pytest
-from common.settings import ServiceSettings, UnknownSettings, load_settings
 from pydantic import ValidationError
+
+from common.settings import ServiceSettings, UnknownSettings, load_settings
 
 NEEDED = {
     "LECTERN_DATABASE_URL": "postgresql://u:secret@127.0.0.1/x",
