@@ -1,0 +1,1 @@
+"""Course runs as the catalogue shows them."""

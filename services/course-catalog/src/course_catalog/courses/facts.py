@@ -1,0 +1,133 @@
+"""What content says about a course, read tolerantly: one odd setting must not keep a course out of the catalogue."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import structlog
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+
+from common.keys import CourseKey
+
+log = structlog.get_logger()
+
+# what upstream's clients know as "no start date": shown in `start`, but with an empty `start_type`
+NO_START = datetime(2030, 1, 1, tzinfo=UTC)
+# The byte that stands for the base URL in a rendered item, and the one PostgreSQL cannot store: no text may have them.
+BASE_MARK = "\x7f"
+_UNSTORABLE = str.maketrans("", "", BASE_MARK + "\x00")
+
+T = TypeVar("T")
+
+
+def clean(text: str) -> str:
+    """The text without the two characters that may not be in an item."""
+    return text.translate(_UNSTORABLE)
+
+
+def _or_unset(kind: type[T]) -> Callable[[object], T | None]:
+    adapter = TypeAdapter(kind)
+
+    def read(value: object) -> T | None:
+        if value is None or value == "":
+            return None
+        try:
+            return adapter.validate_python(value)
+        except ValidationError:
+            log.warning("unreadable_setting", value=repr(value)[:200], expected=kind.__name__)
+            return None
+
+    return read
+
+
+def _instant(value: object) -> datetime | None:
+    found = _or_unset(datetime)(value)
+    if found is None:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else clean(str(value))
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {clean(str(k)): clean(str(v)) for k, v in value.items() if v is not None} if isinstance(value, dict) else {}
+
+
+Instant = Annotated[datetime | None, BeforeValidator(_instant)]
+Text = Annotated[str | None, BeforeValidator(_text)]
+Switch = Annotated[bool, BeforeValidator(lambda value: bool(_or_unset(bool)(value)))]
+Whole = Annotated[int | None, BeforeValidator(_or_unset(int))]
+CourseId = Annotated[str, AfterValidator(lambda text: CourseKey.parse(text).canonical)]
+Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
+
+
+class CourseSettings(BaseModel):
+    """The explicit settings of the course's root block that the catalogue shows or passes on."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    display_name: Text = None
+    start: Instant = None
+    end: Instant = None
+    enrollment_start: Instant = None
+    enrollment_end: Instant = None
+    advertised_start: Text = None
+    self_paced: Switch = False
+    mobile_available: Switch = False
+    invitation_only: Switch = False
+    max_student_enrollments_allowed: Whole = None
+    catalog_visibility: Text = None
+    visible_to_staff_only: Switch = False
+    course_image: Text = None
+    banner_image: Text = None
+    language: Text = None
+    display_organization: Text = None
+    display_coursenumber: Text = None
+
+    @property
+    def start_at(self) -> datetime:
+        return self.start or NO_START
+
+    @property
+    def visibility(self) -> str:
+        return self.catalog_visibility or "both"
+
+    def name(self, key: CourseKey) -> str:
+        """The raw name; a course without one is called after its run."""
+        return key.run.replace("_", " ") if self.display_name is None else self.display_name
+
+
+class CourseFacts(BaseModel):
+    """`content.course.created.v1` and `content.course.published.v1`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    course_id: CourseId
+    spelling: str | None = None
+    version: int
+    guid: str | None = None
+    course: CourseSettings = CourseSettings()
+    about: Texts = {}
+
+    @property
+    def key(self) -> CourseKey:
+        return CourseKey.parse(self.course_id)
+
+    @property
+    def shown_id(self) -> str:
+        return self.spelling or self.course_id
+
+
+class CourseDeleted(BaseModel):
+    """`content.course.deleted.v1`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    course_id: CourseId
+    version: int
+
+    @property
+    def key(self) -> CourseKey:
+        return CourseKey.parse(self.course_id)

@@ -1,0 +1,12 @@
+"""The declarative base of this service's tables."""
+
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from common.database import NAMING
+
+
+class Base(DeclarativeBase):
+    """This service's tables are in a metadata of their own."""
+
+    metadata = MetaData(naming_convention=NAMING)

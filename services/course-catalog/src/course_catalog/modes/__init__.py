@@ -1,0 +1,1 @@
+"""How a course may be taken: its modes, their prices, and the default."""

@@ -1,0 +1,1 @@
+"""Who has a role in a course, as content says."""
