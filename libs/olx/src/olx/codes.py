@@ -31,7 +31,7 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
     # Definitions that are probably not what the author meant.
     "possible_pointer": (
         "warning",
-        "An element with url_name and more attributes is read as it stands, though a definition file of that name exists.",
+        "An element with url_name and more attributes is read as it stands, though its definition file exists.",
     ),
     "tag_mismatch": (
         "info",

@@ -44,7 +44,7 @@ class _Counted:
             data = self._stream.read(size)
         except EOFError as error:
             raise ArchiveRefused("truncated") from error
-        except (gzip.BadGzipFile, isal_zlib.IsalError) as error:
+        except (gzip.BadGzipFile, isal_zlib.IsalError) as error:  # type: ignore[misc]  # its stub says Any
             raise ArchiveRefused("corrupt", f"The archive is damaged: {error}") from error
         self.given += len(data)
         limits = self._limits

@@ -1,0 +1,120 @@
+"""Static files: their flat names, and what `policies/assets.json` says about them."""
+
+import hashlib
+import mimetypes
+from typing import Final
+
+from common.keys import clean_asset_name
+from olx.model import Asset
+from olx.names import is_junk
+from olx.policies import read_json_object
+from olx.report import Report
+from olx.tree import STATIC_FOLDERS, Tree
+from olx.values import Json
+
+POLICY_FILE: Final = "policies/assets.json"
+_NOT_KEPT: Final = frozenset(
+    {
+        "_id",
+        "chunkSize",
+        "content_son",
+        "contentType",
+        "displayname",
+        "filename",
+        "import_path",
+        "length",
+        "locked",
+        "md5",
+        "thumbnail_location",
+        "uploadDate",
+    }
+)
+"""Said by the file itself, made anew at every export, or of no meaning in another place."""
+
+# The tables of the standard library alone, so that every machine guesses alike.
+_TYPES: Final = mimetypes.MimeTypes()
+for _extension, _type in {
+    ".eot": "application/vnd.ms-fontobject",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
+    ".otf": "font/otf",
+    ".sjson": "application/octet-stream",
+    ".srt": "application/octet-stream",
+    ".ttf": "font/ttf",
+    ".vtt": "text/vtt",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}.items():
+    _TYPES.add_type(_type, _extension)
+_KNOWN_TYPES: Final = frozenset(_TYPES.types_map[True].values()) | frozenset(_TYPES.types_map[False].values())
+
+
+def read_assets(tree: Tree, report: Report, used: set[str]) -> dict[str, Asset]:
+    policy = _read_policy(tree, report, used)
+    assets: dict[str, Asset] = {}
+    for path in sorted(tree.files):
+        top, _, below = path.partition("/")
+        if top not in STATIC_FOLDERS or not below:
+            continue
+        used.add(path)
+        if is_junk(path) or path.endswith("~"):
+            continue
+        name = clean_asset_name(below)
+        if name != below.replace("/", "_"):
+            report.add("asset_name_cleaned", f"{path} has the key {name!r}", file=path, action="cleaned")
+        if name in assets:
+            taken, name = name, other_name(below)
+            message = f"{path} and another file are both called {taken!r}; this one is called {name!r}"
+            report.add("asset_renamed", message, file=path, action="renamed")
+        file = tree.files[path]
+        digest = file.digest or hashlib.sha256(file.data or b"").hexdigest()
+        assets[name] = _describe(
+            Asset(name, digest, file.size, guess_type(name), "", import_path=below), policy, report
+        )
+    for name in sorted(set(policy) - set(assets)):
+        message = f"{POLICY_FILE} speaks of {name!r}, which is not in the archive"
+        report.add("asset_policy_orphan", message, file=POLICY_FILE, action="ignored")
+    return assets
+
+
+def other_name(path: str) -> str:
+    """The name of a file whose flat name is taken: made from its path alone, so that it is the same at every import."""
+    stem, dot, extension = clean_asset_name(path).rpartition(".")
+    mark = hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()[:8]
+    return f"{stem}_{mark}.{extension}" if dot and stem else f"{extension}_{mark}"
+
+
+def guess_type(name: str) -> str:
+    return _TYPES.guess_type(f"/{name}", strict=False)[0] or "application/octet-stream"
+
+
+def _read_policy(tree: Tree, report: Report, used: set[str]) -> dict[str, Json]:
+    if POLICY_FILE not in tree.files:
+        return {}
+    used.add(POLICY_FILE)
+    policy = read_json_object(tree, POLICY_FILE)
+    if policy is None:
+        report.add("asset_policy_broken", f"{POLICY_FILE} is not a JSON object", file=POLICY_FILE, action="ignored")
+    return policy or {}
+
+
+def _describe(asset: Asset, policy: dict[str, Json], report: Report) -> Asset:
+    said = policy.get(asset.name)
+    said = said if isinstance(said, dict) else {}
+    displayname = said.get("displayname")
+    asset.displayname = str(asset.import_path).rpartition("/")[2]
+    if isinstance(displayname, str) and displayname:
+        asset.displayname = displayname.replace("/", "_").replace("\\", "_")
+    content_type = said.get("contentType")
+    if isinstance(content_type, str) and content_type in _KNOWN_TYPES:
+        asset.content_type = content_type
+    locked = said.get("locked", False)
+    if isinstance(locked, bool):
+        asset.locked = locked
+    else:
+        message = f"The lock of {asset.name!r} is {locked!r}; it is read as locked"
+        report.add("asset_lock_unreadable", message, file=POLICY_FILE, action="replaced")
+        asset.locked = True
+    asset.extra = {name: value for name, value in said.items() if name not in _NOT_KEPT and value is not None}
+    return asset

@@ -1,0 +1,354 @@
+"""From elements and definition files to blocks."""
+
+import hashlib
+import posixpath
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Final
+
+from common.keys import clean_name, is_name
+from olx.errors import ArchiveRefused
+from olx.limits import Limits
+from olx.model import Block, local_key
+from olx.report import Report
+from olx.safe_xml import (
+    BrokenXml,
+    Element,
+    child_elements,
+    inner_xml,
+    is_blank,
+    line_of,
+    loose_text,
+    outer_xml,
+    parse_xml,
+)
+from olx.settings_of import read_settings
+from olx.tags import FOLDERS, LEAVES, STRUCTURAL
+from olx.tree import Tree
+
+_TYPE: Final = re.compile(r"[\w\-~.]+")
+_HASH_LENGTH: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an element stands: its file, and the blocks that contain it."""
+
+    file: str
+    ancestors: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Definition:
+    """What an element turned out to define."""
+
+    type: str
+    id: str
+    element: Element
+    file: str
+    source: str
+    """Equal for two elements that define the same block: a file's path or the element's own text."""
+    outer: Element | None = None
+    """The element whose attributes override the file's, when the body came from a file named by `filename`."""
+
+
+@dataclass(slots=True)
+class BlockReader:
+    tree: Tree
+    report: Report
+    limits: Limits
+    folder: str = ""
+    """Prefix of the definition files: empty, or `drafts/`."""
+    published: "BlockReader | None" = None
+    """While drafts are read: where blocks without a draft are."""
+    blocks: dict[str, Block] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def read_child(self, element: Element, place: Place) -> str | None:
+        """The key of the block this element stands for, read now or before; None when it is left out."""
+        if len(place.ancestors) > self.limits.nesting:
+            self._drop("too_deep", f"<{element.tag}> lies more than {self.limits.nesting} levels deep", place, element)
+            return None
+        if (unchanged := self._published_only(element)) is not None:
+            return unchanged
+        definition = self._find_definition(element, place)
+        if definition is None:
+            return None
+        key = local_key(definition.type, definition.id)
+        if key in place.ancestors:
+            self._drop("child_cycle", f"{key} contains itself", place, element)
+            return None
+        known = self.sources.get(key)
+        if known is not None and known != definition.source:
+            key = self._rename(definition, place, element)
+        if self.sources.get(key) == definition.source:
+            message = f"{key} has more than one parent"
+            self.report.add("shared_child", message, file=place.file, line=line_of(element), action="shared")
+            return key
+        try:
+            return self.read_block(definition, place.ancestors)
+        except BrokenXml as broken:
+            del self.blocks[key], self.sources[key]
+            self._drop(broken.code, broken.message, place, element)
+            return None
+
+    def read_block(self, definition: Definition, ancestors: tuple[str, ...] = ()) -> str:
+        """Read the block and everything below it."""
+        block = Block(definition.type, definition.id)
+        key = block.key
+        self.sources[key] = definition.source
+        self.blocks[key] = block
+        if len(self.blocks) > self.limits.blocks:
+            raise ArchiveRefused("too_many_blocks", f"The course has more than {self.limits.blocks} blocks.")
+        elements = [definition.element] if definition.outer is None else [definition.element, definition.outer]
+        for element in elements:
+            read_settings(block, element, definition.file, self.report, is_draft=bool(self.folder))
+        if self._is_container(definition):
+            self._read_children(block, definition, (*ancestors, key))
+        else:
+            self._read_body(block, definition)
+        return key
+
+    def _published_only(self, element: Element) -> str | None:
+        """While drafts are read: the key of a child that has no draft of its own."""
+        if self.published is None or not is_pointer(element):
+            return None
+        name = _nfc(element.get("url_name", ""))
+        key = local_key(element.tag, clean_name(name) if not is_name(name) else name)
+        return key if self._path(element.tag, name) not in self.tree.files and key in self.published.blocks else None
+
+    # Finding what an element defines.
+
+    def _find_definition(self, element: Element, place: Place) -> Definition | None:
+        block_type = element.tag
+        if not _TYPE.fullmatch(block_type) or block_type in FOLDERS:
+            self._drop("bad_block_type", f"<{block_type}> cannot be the type of a block", place, element)
+            return None
+        if is_pointer(element):
+            return self._follow_pointer(element, place)
+        name = self._name_of(element, place)
+        filename = element.get("filename")
+        if filename is not None and block_type != "html":
+            path = f"{self.folder}{block_type}/{_to_path(filename)}.xml"
+            body = self._load(path, place, element)
+            source = f"{path} {outer_xml(element)}"
+            return None if body is None else Definition(block_type, name, body, path, source, element)
+        if (
+            filename is None
+            and self._path(block_type, element.get("url_name", "")) in self.tree.files
+            and _is_empty(element)
+        ):
+            message = (
+                f"<{block_type} url_name={element.get('url_name')!r}> has more attributes, so its file is not read"
+            )
+            self.report.add("possible_pointer", message, file=place.file, line=line_of(element))
+        return Definition(block_type, name, element, place.file, outer_xml(element))
+
+    def _follow_pointer(self, element: Element, place: Place) -> Definition | None:
+        block_type, written = element.tag, _nfc(element.get("url_name", ""))
+        path = self._path(block_type, written)
+        name = self._clean(written, place, element)
+        if self.published is not None and path not in self.tree.files:
+            path = path.removeprefix(self.folder)
+        body = self._load(path, place, element)
+        if body is None:
+            return None
+        if body.tag != block_type:
+            self.report.add("tag_mismatch", f"<{block_type}> points at a <{body.tag}>", file=path, line=line_of(body))
+        filename = body.get("filename")
+        if filename is not None and block_type != "html":
+            inner_path = f"{self.folder}{block_type}/{_to_path(filename)}.xml"
+            if inner_path != path:
+                inner = self._load(inner_path, Place(path), body)
+                return None if inner is None else Definition(block_type, name, inner, inner_path, path, body)
+        return Definition(block_type, name, body, path, path)
+
+    def _load(self, path: str, place: Place, element: Element) -> Element | None:
+        if path not in self.tree.files:
+            self._drop("file_missing", f"<{element.tag}> points at {path}, which is not in the archive", place, element)
+            return None
+        self.used.add(path)
+        try:
+            return parse_xml(self.tree.read(path), self.limits)
+        except BrokenXml as broken:
+            message = f"{path} cannot be read: {broken.message}"
+            self.report.add(broken.code, message, file=path, line=broken.line, action="dropped")
+            return None
+
+    # Names.
+
+    def _name_of(self, element: Element, place: Place) -> str:
+        for attribute in ("url_name", "slug"):
+            if value := element.get(attribute):
+                return self._clean(_nfc(value), place, element)
+        for attribute in ("name", "display_name"):
+            if value := clean_name(_nfc(element.get(attribute, ""))):
+                return value
+        name = base = f"{element.tag}_{_short_hash(outer_xml(element))}"
+        count = 1
+        while local_key(element.tag, name) in self.sources:
+            count += 1
+            name = f"{base}_{count}"
+        message = f"<{element.tag}> has no url_name; it is called {name}"
+        self.report.add("unnamed_block", message, file=place.file, line=line_of(element), action="renamed")
+        return name
+
+    def _clean(self, name: str, place: Place, element: Element) -> str:
+        if is_name(name):
+            return name
+        cleaned = clean_name(name) or f"{element.tag}_{_short_hash(name)}"
+        message = f"<{element.tag}> {name!r} is called {cleaned!r} here"
+        self.report.add("name_cleaned", message, file=place.file, line=line_of(element), action="cleaned")
+        return cleaned
+
+    def _rename(self, definition: Definition, place: Place, element: Element) -> str:
+        old = local_key(definition.type, definition.id)
+        definition.id = base = f"{definition.type}_{definition.id}_{_short_hash(definition.source)}"
+        count = 1
+        while (
+            self.sources.get(key := local_key(definition.type, definition.id), definition.source) != definition.source
+        ):
+            count += 1
+            definition.id = f"{base}_{count}"
+        message = f"{old} is defined twice with different content; this one is called {definition.id}"
+        self.report.add("duplicate_renamed", message, file=place.file, line=line_of(element), action="renamed")
+        return key
+
+    # What is inside.
+
+    def _is_container(self, definition: Definition) -> bool:
+        if definition.type in STRUCTURAL:
+            return True
+        if definition.type in LEAVES or loose_text(definition.element):
+            return False
+        children = [child for child in child_elements(definition.element) if child.tag != "meta"]
+        return bool(children) and all(self._is_block(child) for child in children)
+
+    def _is_block(self, element: Element) -> bool:
+        """Is this child of a container of unknown type a block, and not some content of its own?"""
+        if not _TYPE.fullmatch(element.tag):
+            return False
+        if element.tag in STRUCTURAL:
+            return True
+        if is_pointer(element):
+            path = self._path(element.tag, _nfc(element.get("url_name", "")))
+            return path in self.tree.files or path.removeprefix(self.folder) in self.tree.files
+        return element.tag in LEAVES and "url_name" in element.attrib
+
+    def _read_children(self, block: Block, definition: Definition, ancestors: tuple[str, ...]) -> None:
+        place = Place(definition.file, ancestors)
+        if text := loose_text(definition.element):
+            shown = text if len(text) <= 60 else text[:57] + "..."
+            self._drop(
+                "unexpected_text", f"{block.key} has text between its children: {shown!r}", place, definition.element
+            )
+        for element in child_elements(definition.element):
+            if self._is_own_property(block, element):
+                continue
+            key = self.read_child(element, place)
+            if key is None:
+                continue
+            if key in block.children:
+                self._drop("duplicate_child", f"{block.key} lists {key} twice", place, element)
+            else:
+                block.children.append(key)
+
+    def _is_own_property(self, block: Block, element: Element) -> bool:
+        """Children that say something about the container itself."""
+        if element.tag == "meta":
+            return True
+        if block.type == "course" and element.tag == "wiki":
+            if slug := element.get("slug"):
+                block.settings["wiki_slug"] = slug
+            return True
+        if block.type == "course" and element.tag == "textbook":
+            books = block.settings.setdefault("textbooks", [])
+            if isinstance(books, list):
+                books.append([element.get("title", ""), element.get("book_url", "")])
+            return True
+        if block.type == "conditional" and element.tag == "show":
+            block.settings["show_tag_list"] = [key for key in re.split(r"[;\s]+", element.get("sources", "")) if key]
+            return True
+        return False
+
+    def _read_body(self, block: Block, definition: Definition) -> None:
+        element = definition.element
+        if block.type == "html":
+            text = self._html_text(element, definition)
+            block.fields.setdefault("data", text)
+            return
+        inner = inner_xml(element)
+        if block.type == "problem":
+            block.fields.setdefault("data", f"<problem>{'' if is_blank(inner) else inner}</problem>")
+        elif not is_blank(inner):
+            block.fields.setdefault("data", inner)
+
+    def _html_text(self, element: Element, definition: Definition) -> str:
+        filename = element.get("filename")
+        if filename is None:
+            return inner_xml(element)
+        folder = definition.file.rpartition("/")[0] if definition.source == definition.file else f"{self.folder}html"
+        for path in _html_paths(folder, filename, self.folder):
+            if path in self.tree.files and path != definition.file:
+                self.used.add(path)
+                return self._read_text(path)
+        message = f"html@{definition.id} has its text in {filename}, which is not in the archive"
+        raise BrokenXml("file_missing", message, line_of(element))
+
+    def _read_text(self, path: str) -> str:
+        data = self.tree.read(path)
+        if len(data) > self.limits.text_bytes:
+            raise BrokenXml("xml_broken", f"{path} is larger than {self.limits.text_bytes} bytes")
+        if b"\0" in data:
+            raise BrokenXml("not_utf8", f"{path} is not text")
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BrokenXml("not_utf8", f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
+
+    def _path(self, block_type: str, name: str) -> str:
+        return f"{self.folder}{block_type}/{_to_path(name)}.xml"
+
+    def _drop(self, code: str, message: str, place: Place, element: Element) -> None:
+        self.report.add(code, message, file=place.file, line=line_of(element), action="dropped")
+
+
+def is_pointer(element: Element) -> bool:
+    """Does the element only name a block that is defined in its own file?"""
+    names = set(element.attrib)
+    is_named = names == {"url_name"} or (element.tag == "course" and names == {"url_name", "org", "course"})
+    return is_named and bool(element.get("url_name")) and _is_empty(element)
+
+
+def _is_empty(element: Element) -> bool:
+    return next(child_elements(element), None) is None and not loose_text(element)
+
+
+def _html_paths(folder: str, filename: str, drafts: str) -> list[str]:
+    """Where the text of an html block may be, the most literal place first."""
+    name = _to_path(filename)
+    names = [f"{name}.html"]
+    if name.endswith((".html", ".htm", ".xml")):
+        names.append(f"{name[:-4]}.html" if name.endswith(".xml") else name)
+    found = []
+    for base in dict.fromkeys([folder, f"{drafts}html", "html"]):
+        for one in names:
+            path = posixpath.normpath(f"{base}/{one}")
+            while path:
+                found.append(path)
+                path = path.partition("/")[2]
+    return list(dict.fromkeys(found))
+
+
+def _to_path(name: str) -> str:
+    return _nfc(name).replace(":", "/")
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:_HASH_LENGTH]

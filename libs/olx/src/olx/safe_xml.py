@@ -1,0 +1,96 @@
+"""XML from strangers: no DTD, no entities, no network, known encodings, bounded."""
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+from olx.limits import Limits
+
+Element = etree._Element
+
+_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<!DOCTYPE", re.DOTALL)
+_DECLARED = re.compile(rb"\A\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
+_LEGACY = {b"iso-8859-1": "latin-1", b"latin-1": "latin-1", b"latin1": "latin-1", b"windows-1252": "cp1252"}
+_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+class BrokenXml(Exception):
+    """A document cannot be read; `code` says why."""
+
+    def __init__(self, code: str, message: str, line: int | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.line = line
+        super().__init__(message)
+
+
+def parse_xml(data: bytes, limits: Limits) -> Element:
+    """The root element. Comments stay in (they are part of raw content), CDATA becomes text."""
+    if len(data) > limits.text_bytes:
+        raise BrokenXml("xml_broken", f"larger than {limits.text_bytes} bytes")
+    data = _as_utf8(data)
+    if _DOCTYPE.match(data):
+        raise BrokenXml("xml_doctype", "a DOCTYPE is not allowed")
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise BrokenXml("xml_broken", error.msg or "not well-formed", _line_number(error.lineno)) from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise BrokenXml("xml_doctype", "a DOCTYPE is not allowed")
+    for element in root.iter():
+        if isinstance(element, etree._Entity):
+            raise BrokenXml("xml_broken", "an entity is not defined", line_of(element))
+        if len(element.attrib) > limits.attributes:
+            raise BrokenXml("xml_broken", f"more than {limits.attributes} attributes", line_of(element))
+    return root
+
+
+def _as_utf8(data: bytes) -> bytes:
+    try:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return data.decode("utf-16").encode()
+        declared = _DECLARED.match(data)
+        legacy = _LEGACY.get(declared.group(1).lower()) if declared else None
+        if legacy:
+            return data.decode(legacy).encode()
+        data.decode("utf-8")
+    except UnicodeError as error:
+        raise BrokenXml("not_utf8", f"not UTF-8: {error}") from error
+    return data
+
+
+def inner_xml(element: Element) -> str:
+    """What is between an element's tags, in one form that does not change when it is read again."""
+    text = element.text or ""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    return escaped + "".join(etree.tostring(child, encoding="unicode") for child in element)
+
+
+def outer_xml(element: Element) -> str:
+    return etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def child_elements(element: Element) -> Iterator[Element]:
+    """Children that are elements, not comments or processing instructions."""
+    return (child for child in element if not isinstance(child, etree._Comment | etree._ProcessingInstruction))
+
+
+def loose_text(element: Element) -> str:
+    """Text directly inside a container, between its children."""
+    return "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
+
+
+def is_blank(text: str) -> bool:
+    return _BLANK.fullmatch(text) is not None
+
+
+def line_of(element: Element) -> int | None:
+    return _line_number(element.sourceline)
+
+
+def _line_number(line: object) -> int | None:
+    return line if isinstance(line, int) else None

@@ -1,0 +1,55 @@
+"""From an element's attributes to a block's settings."""
+
+from olx.model import Block
+from olx.report import Report
+from olx.safe_xml import Element, child_elements, line_of
+from olx.tags import (
+    FIELDS_ATTRIBUTE,
+    KEPT_AS_WRITTEN,
+    LEAVES,
+    NEVER_SETTINGS,
+    SAID_ELSEWHERE,
+    SETTINGS_ATTRIBUTE,
+    STRUCTURAL,
+)
+from olx.values import decode, load_json
+
+_DRAFT_ATTRIBUTES = frozenset({"parent_url", "parent_sequential_url", "index_in_children_list"})
+
+
+def read_settings(block: Block, element: Element, file: str, report: Report, *, is_draft: bool) -> None:
+    """Add what this element sets; a later call (for an element that overrides) wins."""
+    held: list[str] = []
+    for name, text in element.attrib.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            continue
+        if name.startswith("{") or name in KEPT_AS_WRITTEN:
+            block.xml_attributes[name] = text
+        elif name in (FIELDS_ATTRIBUTE, SETTINGS_ATTRIBUTE):
+            held.append(name)
+        elif name in NEVER_SETTINGS:
+            if name not in SAID_ELSEWHERE:
+                message = f"{block.key} has the attribute {name}, which is not read as a setting"
+                report.add("attribute_ignored", message, file=file, line=line_of(element), action="ignored")
+        elif is_draft and name in _DRAFT_ATTRIBUTES:
+            continue
+        elif name == "name" and "display_name" not in element.attrib and block.type in STRUCTURAL | LEAVES:
+            block.settings["display_name"] = decode("display_name", text)
+        else:
+            block.settings[name] = decode(name, text)
+    _read_meta(block, element)
+    for name in held:
+        values = load_json(element.get(name, ""))
+        if isinstance(values, dict):
+            (block.fields if name == FIELDS_ATTRIBUTE else block.settings).update(values)
+
+
+def _read_meta(block: Block, element: Element) -> None:
+    """Old courses keep further settings as JSON in a <meta> child."""
+    if block.type in LEAVES:
+        return
+    for child in child_elements(element):
+        if child.tag == "meta" and child.text:
+            values = load_json(child.text)
+            if isinstance(values, dict):
+                block.settings.update(values)

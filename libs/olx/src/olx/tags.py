@@ -1,0 +1,67 @@
+"""What the names of elements and attributes mean."""
+
+from typing import Final
+
+STRUCTURAL: Final = frozenset(
+    {
+        "chapter",
+        "conditional",
+        "course",
+        "itembank",
+        "library",
+        "library_content",
+        "problemset",
+        "randomize",
+        "section",
+        "sequential",
+        "split_test",
+        "vertical",
+        "videosequence",
+        "wrapper",
+    }
+)
+"""Their child elements are blocks."""
+
+# fmt: off
+LEAVES: Final = frozenset({
+    "annotatable", "combinedopenended", "crowdsource_hinter", "customtag", "discussion", "done", "drag-and-drop-v2",
+    "edx_sga", "error", "foldit", "google-calendar", "google-document", "graphical_slider_tool", "html", "image",
+    "imageannotation", "library_source", "lti", "lti_consumer", "openassessment", "peergrading", "poll",
+    "poll_question", "problem", "rate", "recommender", "scorm", "slides", "staffgradedxblock", "survey",
+    "textannotation", "video", "videoannotation", "word_cloud",
+})
+"""Their child elements are content."""
+# fmt: on
+
+FOLDERS: Final = frozenset(
+    {"about", "assets", "custom_tags", "drafts", "info", "policies", "static", "static_import", "tabs"}
+)
+"""Folders of an archive that hold something else than definitions, so that no block type can have such a name."""
+
+NEVER_SETTINGS: Final = frozenset(
+    {
+        "course",
+        "data_dir",
+        "discussion_blackouts",
+        "filename",
+        "grading_policy",
+        "org",
+        "slug",
+        "tabs",
+        "url_name",
+        "x-is-pointer-node",
+        "xml_attributes",
+    }
+)
+"""Attributes that are not read as settings (a policy file may set those that are)."""
+
+SAID_ELSEWHERE: Final = frozenset({"course", "filename", "org", "slug", "url_name"})
+"""Those of them whose absence from the settings loses nothing."""
+
+KEPT_AS_WRITTEN: Final = frozenset({"xblock-family"})
+
+FIELDS_ATTRIBUTE: Final = "lectern-fields"
+"""Holds, as JSON, content that has no other place in an element."""
+
+SETTINGS_ATTRIBUTE: Final = "lectern-settings"
+"""Holds, as JSON, settings whose names cannot be attributes."""
