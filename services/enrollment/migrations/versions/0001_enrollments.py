@@ -165,8 +165,10 @@ FUNCTIONS = (
 
 
 def upgrade() -> None:
+    # as the driver's own text: `:` in a function's body is no parameter
+    bind = op.get_bind()
     for statement in (*MESSAGING_TABLES_V1, *COPIES, *ENROLLMENTS, *COMMANDS, *FUNCTIONS):
-        op.execute(statement)
+        bind.exec_driver_sql(statement)
 
 
 def downgrade() -> None:

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from common.app import build_app
 from common.errors import ErrorFamilies, developer_message_style, message_style
-from common.messaging.parking import router as parking
+from common.messaging.parking.routes import router as parking
 from common.process import Service
 from common.resources import Resources
 from enrollment.consumers import subscriptions
@@ -24,7 +24,7 @@ def create_app(resources: Resources) -> FastAPI:
     return build_app(
         resources,
         title="Lectern enrollment",
-        routers=[enrollments.router, parking.router],
+        routers=[enrollments.router, parking],
         errors=ERRORS,
     )
 
