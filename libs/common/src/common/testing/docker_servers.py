@@ -160,5 +160,11 @@ class DockerRabbitmq(_Container):
         self.ctl("set_permissions", "-p", vhost, name, *may)
         return f"amqp://{quote(name, safe='')}:{quote(password, safe='')}@127.0.0.1:{self.port}/{quote(vhost, safe='')}"
 
+    def begin(self) -> None:
+        self.start()
+
+    def wait_ready(self) -> None:
+        self.wait()
+
     def wait(self) -> None:
         _until_greeting(self.port, b"AMQP\0\0\x09\x01", b"RabbitMQ")

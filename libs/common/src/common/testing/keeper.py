@@ -26,6 +26,7 @@ from pathlib import Path
 # A leading underscore: services refuse LECTERN_ variables that they do not know.
 MARKER = "_LECTERN_KEEPER"
 _GRACE = 12.0
+_LARGE_LOG = 20_000_000
 _PROC = Path("/proc")
 _LOOPBACK = "127.0.0.1"
 
@@ -102,6 +103,8 @@ def spawn(
     """Start *command* in *folder*, its output appended to *log*."""
     watchdog = _watchdog()
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LARGE_LOG:
+        log.replace(log.with_name(f"{log.name}.1"))
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(part) for part in command],

@@ -84,19 +84,23 @@ class PrivateRabbitmq:
         return f"amqp://{_USER}:{self._password}@127.0.0.1:{self.port}/{quote(vhost, safe='')}"
 
     def start(self) -> None:
+        self.begin()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """After `begin`."""
+        if not self._becomes_ready():
+            raise RabbitmqFailed(f"RabbitMQ did not start. The end of {self.log}:\n{self._tail()}")
+
+    def begin(self) -> None:
+        """Start it without waiting; the URL is known from here on, so its users may start beside it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # quorum queues remember the node's name, so it belongs to the data
         self._name = self._kept("name", f"lectern-{secrets.token_hex(6)}@localhost")
         self._password = self._kept("password", secrets.token_hex(24))
         self._end_leftovers()
-        for attempt in (1, 2, 3):
-            if not self._ports or attempt > 1:
-                self._ports = free_ports(3)
-            if self._launch():
-                return
-            if "eaddrinuse" not in self._tail():
-                break
-        raise RabbitmqFailed(f"RabbitMQ did not start. The end of {self.log}:\n{self._tail()}")
+        self._ports = self._ports or free_ports(3)
+        self._launch()
 
     def stop(self) -> None:
         if self._node:
@@ -190,7 +194,7 @@ class PrivateRabbitmq:
             end_leftover(int(path.read_text()), expected, number)
         path.unlink(missing_ok=True)
 
-    def _launch(self) -> bool:
+    def _launch(self) -> None:
         (self.folder / "enabled_plugins").write_text("[].\n")
         settings = _CONFIGURATION.format(port=self.port, user=_USER, password=self._password)
         configuration = self.folder / "rabbitmq.conf"
@@ -213,14 +217,15 @@ class PrivateRabbitmq:
             )
             (self.folder / "epmd.pid").write_text(str(self._epmd.pid))
         self._node = spawn([self._bin / "rabbitmq-server"], environment=environment, log=self.log, folder=self.folder)
+
+    def _becomes_ready(self) -> bool:
+        node = self._node
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
+        while node and node.returncode is None and time.monotonic() < deadline:
             if self._answers():
                 return True
-            if self._node.returncode is not None:
-                break
             time.sleep(0.05)
-        self._node.kill()
+        self.kill()
         self._stop_epmd()
         return False
 
@@ -248,4 +253,6 @@ class PrivateRabbitmq:
         return False
 
     def _tail(self) -> str:
-        return self._node.log_tail() if self._node else ""
+        with contextlib.suppress(OSError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+        return ""

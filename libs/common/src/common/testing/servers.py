@@ -62,6 +62,7 @@ class Broker(Protocol):
     def url(self) -> str: ...
     @property
     def how(self) -> str: ...
+    def wait_ready(self) -> None: ...
     def kill(self) -> None: ...
     def restart(self) -> None: ...
     def ctl(self, *arguments: str) -> str: ...
@@ -79,6 +80,9 @@ class Given:
     @property
     def how(self) -> str:
         return f"{urlsplit(self.url).hostname}:{urlsplit(self.url).port or 'default port'} from {self.variable}"
+
+    def wait_ready(self) -> None:
+        """Whoever named it started it."""
 
     def kill(self) -> None:
         raise NotOurs(self.how)
@@ -137,6 +141,16 @@ def _ensure(*wanted: tuple[_Kind, str | None]) -> None:
             )
 
 
+def own_variable(variable: str) -> str | None:
+    """None, which asks for a server of one's own, where one can be had; else the variable that names a given one.
+
+    For tests that kill servers, or that need a broker without other tests' queues.
+    """
+    kind = _POSTGRES if "POSTGRES" in variable else _RABBITMQ
+    can = kind.installed() or docker_servers.engine_answers()
+    return variable if not can and os.environ.get(variable) else None
+
+
 @contextmanager
 def postgres(folder: Path, *, variable: str | None = POSTGRES_VARIABLE, fsync: bool = True) -> Iterator[Postgres]:
     """A PostgreSQL whose data live in *folder*; stopped at the end. `variable=None`: in any case one of our own."""
@@ -156,15 +170,20 @@ def postgres(folder: Path, *, variable: str | None = POSTGRES_VARIABLE, fsync: b
 
 
 @contextmanager
-def rabbitmq(folder: Path, *, variable: str | None = AMQP_VARIABLE) -> Iterator[Broker]:
-    """A RabbitMQ whose data live in *folder*; stopped at the end. `variable=None`: in any case one of our own."""
+def rabbitmq(folder: Path, *, variable: str | None = AMQP_VARIABLE, wait: bool = True) -> Iterator[Broker]:
+    """A RabbitMQ whose data live in *folder*; stopped at the end. `variable=None`: in any case one of our own.
+
+    It takes some 7 s. With `wait=False` its users start meanwhile, and somebody calls `wait_ready`.
+    """
     if variable and (url := os.environ.get(variable)):
         yield Given(url, variable)
         return
     _ensure((_RABBITMQ, variable))
     server = PrivateRabbitmq(folder) if rabbitmq_server.binaries() else DockerRabbitmq(folder)
     try:
-        server.start()
+        server.begin()
+        if wait:
+            server.wait_ready()
         yield server
     finally:
         server.stop()
