@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from common.app import build_app
 from common.errors import ErrorFamilies, developer_message_style
-from common.messaging import parking
+from common.messaging.parking.routes import router as parked
 from common.process import Service
 from common.resources import Resources
 from course_catalog.consumers import subscriptions
@@ -18,7 +18,7 @@ def create_app(resources: Resources) -> FastAPI:
     app = build_app(
         resources,
         title="Lectern course catalogue",
-        routers=[courses, parking.router],
+        routers=[courses, parked],
         errors=ErrorFamilies([("/api/courses/", developer_message_style)]),
     )
     app.state.listing = Listing(resources.pool, cache_bytes=settings_of(resources).listing_cache_bytes)

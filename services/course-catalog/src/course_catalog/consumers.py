@@ -20,7 +20,9 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
     default = settings_of(resources).course_mode
 
     async def courses_changed(session: AsyncSession, messages: Sequence[Message]) -> None:
-        heard = [message.parse(CourseDeleted if message.type == DELETED else CourseFacts) for message in messages]
+        heard: list[CourseFacts | CourseDeleted] = []
+        for message in messages:
+            heard.append(message.parse(CourseDeleted) if message.type == DELETED else message.parse(CourseFacts))
         await store_courses(session, heard, default=default)
 
     handlers = {
