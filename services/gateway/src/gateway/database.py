@@ -1,5 +1,10 @@
 """The declarative base of this service's tables."""
 
-from common.database import new_base
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
 
-Base = new_base()
+from common.database import NAMING
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)

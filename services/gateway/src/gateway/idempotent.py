@@ -18,12 +18,12 @@ async def once(
     key = request.headers.get(HEADER)
     if key is None:
         status, body = await make()
-        return Response(orjson.dumps(body), status, media_type="application/json")
+        return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, media_type="application/json")
     name = str(caller.user_id)
     mark = fingerprint(request.method, request.url.path, await request.body())
     if stored := await claim(session, caller=name, key=key, fingerprint=mark):
         return Response(stored.body, stored.status, media_type="application/json")
     status, body = await make()
-    data = orjson.dumps(body)
+    data = orjson.dumps(body, option=orjson.OPT_UTC_Z)
     await store(session, caller=name, key=key, status=status, body=data)
     return Response(data, status, media_type="application/json")

@@ -93,9 +93,7 @@ def announce_users(session: AsyncSession, states: Sequence[UserState]) -> None:
         outbox.record(session, UsersChanged(users=part), aggregate=f"users:{uuid.uuid4()}", version=1)
 
 
-async def change_user(
-    session: AsyncSession, username: str, changes: UserChanges, *, password_hash: str | None
-) -> User:
+async def change_user(session: AsyncSession, username: str, changes: UserChanges, *, password_hash: str | None) -> User:
     """Change an account; a change of nothing announces nothing. Raises `UserNotFound`, `UserTaken`."""
     user = await queries.get_user(session, username, lock=True)
     if user.retired_at:
@@ -159,7 +157,7 @@ async def _take_links(session: AsyncSession, user: User, now: datetime) -> list[
 
 async def _forget(session: AsyncSession, user_id: int, tables: Sequence[str]) -> None:
     for table in tables:
-        await session.execute(text(f"delete from {table} where user_id = :user"), {"user": user_id})  # noqa: S608
+        await session.execute(text(f"delete from {table} where user_id = :user"), {"user": user_id})
 
 
 async def link_external_id(
@@ -241,5 +239,5 @@ async def _add_once(
     if (new := await session.scalar(text(insert), {**values, **extra})) is not None:
         return int(new), True
     where = " and ".join(f"{name} = :{name}" for name in values)
-    found = await session.scalar(text(f"select id from {table} where {where}"), values)  # noqa: S608 - our own names
+    found = await session.scalar(text(f"select id from {table} where {where}"), values)
     return int(found or 0), False

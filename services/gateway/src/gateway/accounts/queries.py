@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,8 +11,6 @@ from sqlalchemy.orm import aliased
 from common.pagination import InvalidPage, PageRequest, page_count
 from gateway.accounts.errors import GrantNotFound, LinkNotFound, RoleNotFound, UserNotFound
 from gateway.accounts.models import CreatorGrant, ExternalId, OrgRole, User
-
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ async def find_user_by_login(session: AsyncSession, login: str) -> User | None:
     return await session.scalar(select(User).where(func.lower(User.email) == login.lower()))
 
 
-async def page(session: AsyncSession, query: Select[*tuple[object, ...]], request: PageRequest) -> Found:
+async def page(session: AsyncSession, query: Select[*tuple[Any, ...]], request: PageRequest) -> Found:
     """Raises `InvalidPage` beyond the last page."""
     count = await session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
     pages = page_count(count, request.size)
@@ -54,7 +52,7 @@ async def page(session: AsyncSession, query: Select[*tuple[object, ...]], reques
     return Found(rows, count, pages)
 
 
-def users(*, username: str | None, email: str | None) -> Select[tuple[User]]:
+def users(*, username: str | None, email: str | None) -> Select[User]:
     query = select(User).order_by(User.user_id)
     if username:
         query = query.where(func.lower(User.username) == username.lower())
@@ -63,7 +61,7 @@ def users(*, username: str | None, email: str | None) -> Select[tuple[User]]:
     return query
 
 
-def external_ids(*, username: str | None, organization: str | None) -> Select[tuple[ExternalId, str]]:
+def external_ids(*, username: str | None, organization: str | None) -> Select[ExternalId, str]:
     query = (
         select(ExternalId, User.username)
         .join(User, User.user_id == ExternalId.user_id)
@@ -77,7 +75,7 @@ def external_ids(*, username: str | None, organization: str | None) -> Select[tu
     return query
 
 
-def org_roles(*, username: str | None, org: str | None) -> Select[tuple[OrgRole, str]]:
+def org_roles(*, username: str | None, org: str | None) -> Select[OrgRole, str]:
     query = select(OrgRole, User.username).join(User, User.user_id == OrgRole.user_id).order_by(OrgRole.id)
     if username:
         query = query.where(func.lower(User.username) == username.lower())
@@ -86,7 +84,7 @@ def org_roles(*, username: str | None, org: str | None) -> Select[tuple[OrgRole,
     return query
 
 
-def creator_grants(*, username: str | None) -> Select[tuple[CreatorGrant, str, str | None]]:
+def creator_grants(*, username: str | None) -> Select[CreatorGrant, str, str | None]:
     giver = aliased(User)
     query = (
         select(CreatorGrant, User.username, giver.username)

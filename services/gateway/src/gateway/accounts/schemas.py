@@ -5,7 +5,6 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-
 Item = TypeVar("Item")
 
 

@@ -23,7 +23,9 @@ class Decision:
 
 
 FREE = Decision(allowed=True)
-UNAVAILABLE = Decision(allowed=False, message="The request cannot be counted just now.", retry_after=1, unavailable=True)
+UNAVAILABLE = Decision(
+    allowed=False, message="The request cannot be counted just now.", retry_after=1, unavailable=True
+)
 
 
 class Limiter:

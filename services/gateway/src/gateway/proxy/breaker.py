@@ -4,7 +4,7 @@ from time import monotonic
 
 
 class Breaker:
-    """Opens when half of at least twenty requests of the last ten seconds timed out or broke off; then one probe a time.
+    """Opens when half of at least twenty requests of the last ten seconds timed out or broke off; then it probes.
 
     A refused connection is not counted: it costs nothing, and the service is used again the moment it listens.
     """

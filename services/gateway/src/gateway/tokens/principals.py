@@ -30,7 +30,5 @@ class Principal:
         return made
 
 
-
-
 def nobody(*, api_key: bool) -> Principal:
     return Principal(Caller(api_key=api_key))

@@ -1,7 +1,6 @@
 """Look-ups behind credentials, one constant statement each, and questions about clients and tokens."""
 
-from collections.abc import Mapping
-
+import asyncpg
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,10 +18,10 @@ _ACCOUNT = """
 ACCOUNT_BY_ID = f"""
 select {_ACCOUNT}, $2::text is null or exists (select from clients c where c.client_id = $2) as client_lives
 from users u where u.user_id = $1
-"""  # noqa: S608 - constants
+"""
 ACCOUNT_BY_SESSION = f"""
 select {_ACCOUNT} from sessions s join users u using (user_id) where s.id_hash = $1 and s.expires_at > now()
-"""  # noqa: S608
+"""
 # the time of use is written at most once a minute
 ACCOUNT_BY_API_TOKEN = f"""
 with used as (
@@ -31,39 +30,32 @@ with used as (
 )
 select {_ACCOUNT}, t.token_hash, t.scopes, coalesce(t.expires_at <= now(), false) as expired
 from api_tokens t join users u using (user_id) where t.id = $1
-"""  # noqa: S608
+"""
 
 
-def caller_of(row: Mapping[str, object], *, scopes: frozenset[str], api_key: bool) -> Caller:
+def caller_of(row: asyncpg.Record, *, scopes: frozenset[str], api_key: bool) -> Caller:
     """The caller in a row of the look-ups above."""
-    orgs, roles, grants = row["orgs"], row["roles"], row["grants"]
-    assert isinstance(orgs, list)
-    assert isinstance(roles, list)
-    assert isinstance(grants, list)
-    user_id = row["user_id"]
-    assert isinstance(user_id, int)
-    country = row["country"]
     return Caller(
-        username=str(row["username"]),
-        user_id=user_id,
-        email=str(row["email"]),
-        is_staff=row["is_staff"] is True,
-        is_active=row["is_active"] is True,
+        username=row["username"],
+        user_id=row["user_id"],
+        email=row["email"],
+        is_staff=row["is_staff"],
+        is_active=row["is_active"],
         scopes=scopes,
-        org_roles=tuple(zip(orgs, roles, strict=True)),
-        creator_grants=tuple(grants),
+        org_roles=tuple(zip(row["orgs"], row["roles"], strict=True)),
+        creator_grants=tuple(row["grants"]),
         api_key=api_key,
-        country=country if isinstance(country, str) else None,
+        country=row["country"],
     )
 
 
-def clients(*, username: str | None) -> Select[tuple[Client, str]]:
+def clients(*, username: str | None) -> Select[Client, str]:
     query = select(Client, User.username).join(User, User.user_id == Client.user_id)
     query = query.order_by(Client.created_at, Client.client_id)
     return query.where(func.lower(User.username) == username.lower()) if username else query
 
 
-def api_tokens(*, username: str | None) -> Select[tuple[ApiToken, str]]:
+def api_tokens(*, username: str | None) -> Select[ApiToken, str]:
     query = select(ApiToken, User.username).join(User, User.user_id == ApiToken.user_id)
     query = query.order_by(ApiToken.created_at, ApiToken.id)
     return query.where(func.lower(User.username) == username.lower()) if username else query

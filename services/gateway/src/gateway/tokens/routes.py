@@ -74,9 +74,7 @@ async def make_access_token(
     return _answer(gateway, authorized, grant_type, form.get("token_type", "bearer"))
 
 
-def _answer(
-    gateway: Gateway, authorized: operations.Authorized, grant_type: str, token_type: str
-) -> dict[str, object]:
+def _answer(gateway: Gateway, authorized: operations.Authorized, grant_type: str, token_type: str) -> dict[str, object]:
     user = authorized.user
     token = gateway.user_tokens.sign(
         Subject(user.user_id, user.username, user.email, user.name, user.is_staff),
@@ -104,7 +102,10 @@ async def _form(request: Request) -> dict[str, str]:
         raise OAuthRefusal("The body is not readable.") from error
     if several := [name for name, values in fields.items() if len(values) > 1]:
         raise OAuthRefusal(f"The parameter {several[0]} was sent twice.")
-    return {name: values[0] for name, values in fields.items()}
+    form = {name: values[0] for name, values in fields.items()}
+    if any("\0" in value for value in form.values()):
+        raise OAuthRefusal("The body is not readable.")  # PostgreSQL takes no NUL
+    return form
 
 
 def _field(form: dict[str, str], name: str) -> str:
@@ -153,8 +154,7 @@ async def check_password(
         raise Unavailable
     if not left.allowed:
         raise TooManyAttempts(headers={"Retry-After": str(left.retry_after)})
-    # a NUL can be in no name and no password of ours, and PostgreSQL takes none
-    user = None if "\0" in username else await account_queries.find_user_by_login(session, username)
+    user = await account_queries.find_user_by_login(session, username)
     usable = user if user is not None and not user.retired_at else None
     if await gateway.passwords.verify(password, usable.password_hash if usable else None):
         return usable

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 
 ALPHABET = string.digits + string.ascii_letters
-API_TOKEN, REFRESH_TOKEN = "ltk", "lrt"  # noqa: S105 - prefixes
+API_TOKEN, REFRESH_TOKEN = "ltk", "lrt"
 
 
 def _random(length: int) -> str:
