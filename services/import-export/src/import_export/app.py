@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from common.app import build_app
 from common.errors import ErrorFamilies, developer_message_style, problem_style
-from common.messaging.parking.router import router as parked
+from common.messaging.parking.routes import router as parked
 from common.process import Service
 from common.resources import Resources
 from import_export.consumers import subscriptions

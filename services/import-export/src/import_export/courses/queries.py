@@ -9,7 +9,6 @@ from common.resources import Resources
 from import_export.courses.errors import CourseNotFound, InvalidCourseKey, NotAnAuthor
 from import_export.courses.models import Standing
 
-_ORG_ROLES = frozenset({"instructor", "staff"})
 _STANDING = text(
     """select c.spelling, c.deleted, t.role
        from (select cast(:course_id as text) as course_id) asked
@@ -30,10 +29,7 @@ async def get_standing(session: AsyncSession, key: CourseKey, caller: Caller, *,
     """`spelling` is the form the caller wrote; a course that exists keeps the one it was created in."""
     row = (await session.execute(_STANDING, {"course_id": key.canonical, "user_id": caller.user_id})).one()
     exists = row.spelling is not None and not row.deleted
-    role = row.role
-    if role is None and any(org == key.org and name in _ORG_ROLES for org, name in caller.org_roles):
-        role = "staff"
-    return Standing(key.canonical, row.spelling if exists else spelling, exists, role)
+    return Standing(key.canonical, row.spelling if exists else spelling, exists, row.role)
 
 
 async def require_author(resources: Resources, caller: Caller, written: str, *, may_create: bool = False) -> Standing:
@@ -43,6 +39,7 @@ async def require_author(resources: Resources, caller: Caller, written: str, *, 
     `NotAnAuthor`, and 401 for the anonymous.
     """
     require_user(caller)
+    written = written.removesuffix("/")  # a key may hold slashes, so the route cannot tell a last one apart
     key = parse_course_key(written)
     last: Standing | None = None
 

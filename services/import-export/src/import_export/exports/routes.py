@@ -27,7 +27,6 @@ from import_export.tasks.schemas import TaskStarted, task_url
 
 router = APIRouter()
 RETRY_AFTER = "2"
-_FORBIDDEN = frozenset({"forbidden", "permission_denied", "user_permissions", "not_allowed"})
 
 
 @router.get(
@@ -95,9 +94,9 @@ async def _result(resources: Resources, job: Job) -> Archive | None:
         async with resources.sessions() as session:
             return await find_archive(session, job.archive_key)
     code, message = str((job.error or {}).get("code", "")), str((job.error or {}).get("message", "")) or None
-    if code.endswith("not_found") or code == "course_does_not_exist":
+    if code.endswith("not_found"):
         raise NothingToExport(message)
-    if code in _FORBIDDEN:
+    if code == "permission_denied":
         raise ExportForbidden
     raise ExportFailed(message, task_id=str(job.id), reason=code or None)
 
