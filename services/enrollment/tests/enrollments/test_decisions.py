@@ -422,7 +422,10 @@ class TestBodies:
 
     async def test_attributes_cohort_and_opt_in_are_stored(self, client, courses):
         await courses.cohort(OPEN, "blue")
-        attributes = [{"namespace": "order", "name": "id", "value": "1"}, {"namespace": "order", "name": "id", "value": "2"}]
+        attributes = [
+            {"namespace": "order", "name": "id", "value": "1"},
+            {"namespace": "order", "name": "id", "value": "2"},
+        ]
         answer = await client.enroll(ALICE, enrollment_attributes=attributes, cohort="blue", email_opt_in=True)
         assert answer.status_code == 200
         assert await courses.attributes_of("alice") == {"order:id": "2"}

@@ -125,7 +125,7 @@ def _parse_keys(texts: Iterable[str]) -> dict[str, str | None]:
 def _slots(command: CommandRead, keys: Mapping[str, str | None], known: queries.Known, results: Results) -> list[Slot]:
     """The command's items that can be decided; the others get their result here. Of duplicates the last one counts."""
     found: dict[tuple[int | str, int], Slot] = {}
-    for index, item in reversed(command.items.items()):
+    for index, item in reversed(list(command.items.items())):
         slot = _resolve(command, index, item, keys, known)
         if isinstance(slot, Result):
             results[command.identity, index] = slot
@@ -141,7 +141,10 @@ def _resolve(
 ) -> Slot | Result:
     if isinstance(item, str):
         return rejected("malformed", item)
-    course = known.courses.get(keys[item.course_id] or "")
+    key = keys[item.course_id]
+    if key is None:
+        return rejected("invalid_course_id")
+    course = known.courses.get(key)
     if course is None:
         return rejected("unknown_course")
     if item.username:

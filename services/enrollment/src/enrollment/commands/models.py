@@ -20,6 +20,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "course_full": "No seat is left in this course.",
     "duplicate": "A later item of this command names the same learner and course.",
     "enrollment_closed": "The enrollment window of this course does not include this moment.",
+    "invalid_course_id": "This is not a course key.",
     "invalid_email": "This is not an e-mail address.",
     "invitation_only": "This course takes invited learners only.",
     "malformed": "The item is not readable.",

@@ -1,6 +1,6 @@
 """Commands from the bus: each is carried out once and answered as often as it is sent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,7 +11,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.database import raw
-from common.messaging import Message, Permanent, outbox
+from common.messaging import Message, Permanent
+from common.messaging.envelope import REQUEST_ID, TRACEPARENT
 from enrollment.commands import queries
 from enrollment.commands.batches import Result, Results, carry_out
 from enrollment.commands.models import DEFERRABLE, Options
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 ENROLL: Final = "enrollment.enroll.v1"
 UNENROLL: Final = "enrollment.unenroll.v1"
 _KINDS: Final[Mapping[str, Kind]] = {ENROLL: "enroll", UNENROLL: "unenroll"}
+
+Shown = dict[int, dict[str, object]]
 
 _REUSED: Final = "This command_id was used for another command."
 _EXPIRED: Final = "The command came after its expires_at."
@@ -167,12 +170,11 @@ class CommandHandler:
             missed = [index for index, found in own.items() if found.code in DEFERRABLE]
             if missed and row["retry_at"] > now:
                 settled = [index for index in own if index not in missed]
-                shown |= {entry["index"]: entry for entry in _shown(command.only(settled), own)}
+                shown |= _shown(command.only(settled), own)
                 left = _pending_text(command.only(missed), shown, headers)
                 await connection.execute(_ATTEMPTED, *command.identity, left, min(now + self._pause, row["retry_at"]))
                 continue
-            shown |= {entry["index"]: entry for entry in _shown(command, own)}
-            payload = _payload(command.command_id, [shown[index] for index in sorted(shown)])
+            payload = _payload(command.command_id, shown | _shown(command, own))
             await connection.execute(_FINISH, *command.identity, payload)
             answers += [_completed(command.command_id, payload, reply, headers) for reply in row["reply_to"] or [None]]
         await record_all(connection, answers)
@@ -193,7 +195,7 @@ def _read(message: Message, now: datetime) -> CommandRead:
 
 
 def _headers(message: Message) -> Mapping[str, str]:
-    known = {outbox.REQUEST_ID: message.request_id, outbox.TRACEPARENT: message.traceparent}
+    known = {REQUEST_ID: message.request_id, TRACEPARENT: message.traceparent}
     return {name: value for name, value in known.items() if value is not None}
 
 
@@ -205,19 +207,21 @@ async def _repeat(connection: asyncpg.Connection, one: _Heard, stored: queries.S
     return []
 
 
-def _shown(command: CommandRead, results: Mapping[int, Result]) -> list[dict[str, object]]:
-    shown = []
+def _shown(command: CommandRead, results: Mapping[int, Result]) -> Shown:
+    """The results of the command's items by index, as the answer has them."""
+    shown: Shown = {}
     for index, item in command.items.items():
         raw_item = command.raw_items[index]
         ref = raw_item.get("ref") if isinstance(item, str) and isinstance(raw_item, dict) else None
         if isinstance(item, Item):
             ref = item.ref
-        shown.append(results[index].shown(index, ref if isinstance(ref, str | int) else None))
+        shown[index] = results[index].shown(index, ref if isinstance(ref, str | int) else None)
     return shown
 
 
-def _payload(command_id: str, results: Iterable[Mapping[str, object]]) -> str:
-    return orjson.dumps({"command_id": command_id, "results": list(results)}).decode()
+def _payload(command_id: str, shown: Shown) -> str:
+    results = [shown[index] for index in sorted(shown)]
+    return orjson.dumps({"command_id": command_id, "results": results}).decode()
 
 
 def _completed(command_id: str, payload: str, reply_to: str | None, headers: Mapping[str, str]) -> Outgoing:
@@ -250,13 +254,10 @@ def _refusal(refusal: RefusedWhole, reply_to: str | None, headers: Mapping[str, 
 def _pending(one: _Heard, results: Mapping[int, Result], missed: Sequence[int]) -> str:
     command = one.command
     settled = [index for index in command.items if index not in missed]
-    shown = {entry["index"]: entry for entry in _shown(command.only(settled), results)}
-    return _pending_text(command.only(list(missed)), shown, one.headers)
+    return _pending_text(command.only(list(missed)), _shown(command.only(settled), results), one.headers)
 
 
-def _pending_text(
-    command: CommandRead, shown: Mapping[object, Mapping[str, object]], headers: Mapping[str, str]
-) -> str:
+def _pending_text(command: CommandRead, shown: Shown, headers: Mapping[str, str]) -> str:
     """What is needed to go on with the command after a restart."""
     kept = {
         "actor": command.actor,
@@ -270,7 +271,7 @@ def _pending_text(
     return orjson.dumps(kept).decode()
 
 
-def _resume(row: asyncpg.Record) -> tuple[CommandRead, dict[object, Mapping[str, object]], Mapping[str, str]]:
+def _resume(row: asyncpg.Record) -> tuple[CommandRead, Shown, Mapping[str, str]]:
     kept = orjson.loads(row["pending"])
     raw_items = {int(index): value for index, value in kept["items"].items()}
     command = CommandRead(

@@ -24,6 +24,13 @@ class _Heard(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
+def _tuple(value: object) -> object:
+    """JSON has lists only; null means none."""
+    if isinstance(value, list):
+        return tuple(value)
+    return () if value is None else value
+
+
 class AttributeWanted(_Heard):
     """A named value to be kept with the enrollment."""
 
@@ -44,23 +51,12 @@ class Item(_Heard):
     mode: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     is_active: bool | None = None
     cohort: Short | None = None
-    attributes: tuple[AttributeWanted, ...] = ()
+    attributes: Annotated[tuple[AttributeWanted, ...], BeforeValidator(_tuple)] = ()
 
     @property
     def is_addressed(self) -> bool:
         """One of the three ways to name a learner; a username stands over an e-mail address, as by HTTP."""
         return bool(self.username or self.email or (self.external_key and self.program_uuid))
-
-
-def _tuple(value: object) -> object:
-    """JSON has lists only; null means none."""
-    if isinstance(value, list):
-        return tuple(value)
-    return () if value is None else value
-
-
-class _ItemHeard(Item):
-    attributes: Annotated[tuple[AttributeWanted, ...], BeforeValidator(_tuple)] = ()
 
 
 class _OptionsHeard(BaseModel):
@@ -96,8 +92,8 @@ class _Envelope(BaseModel):
     items: list[object]
 
 
-_ITEMS: Final = TypeAdapter(list[_ItemHeard])
-_ITEM: Final = TypeAdapter(_ItemHeard)
+_ITEMS: Final = TypeAdapter(list[Item])
+_ITEM: Final = TypeAdapter(Item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +109,8 @@ class CommandRead:
     issued_at: datetime
     expires_at: datetime | None
     options: Options
-    items: Mapping[int, Item | str]
-    raw_items: Mapping[int, object]
+    items: dict[int, Item | str]
+    raw_items: dict[int, object]
     reply_to: str | None
 
     @property

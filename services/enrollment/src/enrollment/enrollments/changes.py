@@ -13,20 +13,24 @@ from common.messaging.outbox import MAX_ITEMS
 from enrollment.events import EnrollmentsChanged
 from enrollment.outgoing import Outgoing
 
-# `excluded.version` is what the decision was made on, plus one: a row that changed or appeared since is left alone,
-# and the count of rows says so
+# Rows that were there are locked by the caller; one that has appeared since is left alone, and the count says so. No
+# `do update`: whoever holds such a row may be waiting for a seat that the caller has locked.
 _STORE: Final = """
 with i as materialized (
   select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::text[], $7::boolean[],
     $8::text[], $9::boolean[], $10::boolean[], $11::int[])
   as i(user_id, course_n, version, mode, is_active, old_mode, old_active, requested_mode, requested_active, forced, o)
 ),
-u as (
-  insert into enrollment as e (user_id, course_n, mode, is_active, version, commanded_at)
-  select user_id, course_n, mode, is_active, version, ($12::timestamptz[])[o] from i
-  on conflict (user_id, course_n) do update set mode = excluded.mode, is_active = excluded.is_active,
-    version = excluded.version, commanded_at = coalesce(excluded.commanded_at, e.commanded_at)
-  where e.version = excluded.version - 1
+ui as (
+  insert into enrollment (user_id, course_n, mode, is_active, version, commanded_at)
+  select user_id, course_n, mode, is_active, version, ($12::timestamptz[])[o] from i where version = 1
+  on conflict (user_id, course_n) do nothing
+  returning 1
+),
+uu as (
+  update enrollment e set mode = i.mode, is_active = i.is_active, version = i.version,
+    commanded_at = coalesce(($12::timestamptz[])[i.o], e.commanded_at)
+  from i where i.version > 1 and e.user_id = i.user_id and e.course_n = i.course_n and e.version = i.version - 1
   returning 1
 ),
 h as (
@@ -35,7 +39,7 @@ h as (
   select user_id, course_n, version, ($13::text[])[o], ($14::text[])[o], ($15::text[])[o], ($16::text[])[o],
     ($17::text[])[o], requested_mode, requested_active, old_mode, old_active, mode, is_active, forced from i
 )
-select count(*) from u
+select (select count(*) from ui) + (select count(*) from uu)
 """
 _SEATS: Final = """
 update seat set taken = greatest(taken + i.delta, 0)
@@ -173,7 +177,7 @@ class Batch:
         ):
             if rows:
                 # in key order, so that two writers cannot block each other
-                await connection.execute(statement, *map(list, zip(*sorted(rows), strict=True)))  # type: ignore[type-var]
+                await connection.execute(statement, *map(list, zip(*sorted(rows), strict=True)))
 
 
 def announce(changes: Sequence[Change], *, now: datetime) -> list[Outgoing]:

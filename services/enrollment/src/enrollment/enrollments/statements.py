@@ -1,7 +1,9 @@
 """The enroll POST as one constant statement: facts, decision, seat, row, history, outbox and reply.
 
-All parts see one snapshot. A row that another request inserts meanwhile is invisible to the facts yet met by
-`on conflict`: the version guard then keeps it, `refuse_raced()` undoes the whole statement, and the caller repeats it.
+All parts see one snapshot. A row that another request inserts meanwhile is invisible to the facts yet met by the insert:
+it is left alone, `refuse_raced()` undoes the whole statement, and the caller repeats it. A row that was there is locked
+with the facts. `on conflict do nothing`, because a statement that holds a seat must not wait for an enrollment's lock:
+whoever holds that may be waiting for the seat.
 """
 
 from typing import Final
@@ -106,14 +108,18 @@ w as materialized (
       and not exists (select from s) then 'full' end as why
   from d
 ),
-u as (
+ui as (
   insert into enrollment as e (user_id, course_n, mode, is_active)
-  select w.user_id, w.n, w.new_mode, w.new_active from w where w.why is null and w.changes
-  on conflict (user_id, course_n) do update
-    set mode = excluded.mode, is_active = excluded.is_active, version = e.version + 1
-    where e.version = (select w.ver from w)
+  select w.user_id, w.n, w.new_mode, w.new_active from w where w.why is null and w.changes and not w.known
+  on conflict (user_id, course_n) do nothing
   returning e.mode, e.is_active, e.created, e.version
 ),
+uu as (
+  update enrollment e set mode = w.new_mode, is_active = w.new_active, version = w.ver + 1 from w
+  where w.why is null and w.changes and w.known and e.user_id = w.user_id and e.course_n = w.n
+  returning e.mode, e.is_active, e.created, e.version
+),
+u as (select * from ui union all select * from uu),
 h as (
   insert into enrollment_history (user_id, course_n, version, source, actor, requested_mode, requested_active,
     old_mode, old_active, mode, is_active, forced, enterprise_uuid)
