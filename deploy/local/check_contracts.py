@@ -9,9 +9,10 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypedDict, cast
 
 import jsonschema
 import yaml
@@ -35,6 +36,13 @@ Json = dict[str, object]
 Message = type[Event] | type[Command]
 
 
+class Topology(TypedDict):
+    """What of `topology.yaml` is read here."""
+
+    messages: dict[str, dict[str, str]]
+    services: dict[str, dict[str, dict[str, list[str]]]]
+
+
 def announced(package: str) -> Iterator[Message]:
     """Every event and command class of a service's `events.py`."""
     module = importlib.import_module(f"{package}.events")
@@ -45,7 +53,7 @@ def announced(package: str) -> Iterator[Message]:
             and value.__module__ == module.__name__
             and "type" in vars(value)
         ):
-            yield cast("Message", value)
+            yield value
 
 
 def heard(package: str) -> Mapping[str, type[BaseModel]]:
@@ -54,13 +62,46 @@ def heard(package: str) -> Mapping[str, type[BaseModel]]:
     return cast("Mapping[str, type[BaseModel]]", module.HEARS)
 
 
-def folder_of(message: Message) -> str:
-    return "commands" if issubclass(message, Command) else "events"
+@dataclass(frozen=True)
+class Contract:
+    """One message on the wire: the schema of an event is its announcer's, of a command its handler's."""
+
+    name: str
+    service: str
+    model: type[BaseModel]
+    is_command: bool
+
+    @property
+    def folder(self) -> str:
+        return "commands" if self.is_command else "events"
+
+    @property
+    def path(self) -> Path:
+        return CONTRACTS / self.folder / self.service / f"{self.name}.schema.json"
+
+    def schema(self) -> Json:
+        schema = self.model.model_json_schema(mode="validation" if self.is_command else "serialization")
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": self.name, **schema}
 
 
-def schema_of(message: Message) -> Json:
-    schema = message.model_json_schema(mode="serialization" if issubclass(message, Event) else "validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": message.type, **schema}
+def contracts() -> Iterator[Contract]:
+    handled = {
+        name: package
+        for package, queues in _topology()["services"].items()
+        for queue in queues.values()
+        for name in queue.get("handles", ())
+    }
+    for service, package in SERVICES.items():
+        for message in announced(package):
+            if issubclass(message, Event):
+                yield Contract(message.type, service, message, is_command=False)
+        for name, model in heard(package).items():
+            if handled.get(name) == package:
+                yield Contract(name, service, model, is_command=True)
+
+
+def _topology() -> Topology:
+    return cast("Topology", yaml.safe_load((CONTRACTS / "topology.yaml").read_text()))
 
 
 def render(value: object) -> str:
@@ -86,20 +127,19 @@ def openapi_of(package: str, service: str) -> Json:
     return cast("Json", document)
 
 
-def asyncapi(messages: Mapping[str, tuple[str, Message]]) -> Json:
+def asyncapi(messages: Sequence[Contract]) -> Json:
     """AsyncAPI 3.0 of the whole bus, with the AMQP 0-9-1 binding."""
     channels: Json = {}
     operations: Json = {}
     components: Json = {}
-    for name, (service, message) in sorted(messages.items()):
-        key = name.replace(".", "_")
-        folder = folder_of(message)
-        exchange = "lectern.commands" if folder == "commands" else "lectern.events"
+    for message in sorted(messages, key=lambda each: each.name):
+        name, key = message.name, message.name.replace(".", "_")
+        exchange = "lectern.commands" if message.is_command else "lectern.events"
         components[key] = {
             "name": name,
-            "title": (message.__doc__ or name).strip().splitlines()[0],
+            "title": (message.model.__doc__ or name).strip().splitlines()[0],
             "contentType": "application/json",
-            "payload": {"$ref": f"./{folder}/{service}/{name}.schema.json"},
+            "payload": {"$ref": f"./{message.folder}/{message.service}/{name}.schema.json"},
         }
         channels[key] = {
             "address": name,
@@ -109,7 +149,7 @@ def asyncapi(messages: Mapping[str, tuple[str, Message]]) -> Json:
                     "is": "routingKey",
                     "exchange": {
                         "name": exchange,
-                        "type": "direct" if folder == "commands" else "topic",
+                        "type": "direct" if message.is_command else "topic",
                         "durable": True,
                         "autoDelete": False,
                     },
@@ -117,8 +157,9 @@ def asyncapi(messages: Mapping[str, tuple[str, Message]]) -> Json:
                 }
             },
         }
-        operations[f"{service}_sends_{key}"] = {"action": "send", "channel": {"$ref": f"#/channels/{key}"}}
         for package in SERVICES.values():
+            if any(sent.type == name for sent in announced(package)):
+                operations[f"{package}_sends_{key}"] = {"action": "send", "channel": {"$ref": f"#/channels/{key}"}}
             if name in heard(package):
                 reader = f"{package}_receives_{key}"
                 operations[reader] = {"action": "receive", "channel": {"$ref": f"#/channels/{key}"}}
@@ -134,13 +175,9 @@ def asyncapi(messages: Mapping[str, tuple[str, Message]]) -> Json:
 
 def generated() -> dict[Path, str]:
     """Every file this tool writes, with what it must hold."""
-    files: dict[Path, str] = {}
-    messages: dict[str, tuple[str, Message]] = {}
+    messages = list(contracts())
+    files = {message.path: render(message.schema()) for message in messages}
     for service, package in SERVICES.items():
-        for message in announced(package):
-            messages[message.type] = (service, message)
-            path = CONTRACTS / folder_of(message) / service / f"{message.type}.schema.json"
-            files[path] = render(schema_of(message))
         files[CONTRACTS / "openapi" / f"{service}.json"] = render(openapi_of(package, service))
     files[CONTRACTS / "asyncapi.yaml"] = yaml.safe_dump(asyncapi(messages), sort_keys=False, allow_unicode=True)
     return files
@@ -186,9 +223,27 @@ def refused_samples() -> Iterator[str]:
         yield from (f"{name}: {package} hears it, nobody sends it" for name in heard(package) if name not in schemas)
 
 
+def misaddressed() -> Iterator[str]:
+    """A command's sender must give what its handler needs, and nothing its handler has never heard of."""
+    handlers = {message.name: message.model for message in contracts() if message.is_command}
+    for package in SERVICES.values():
+        for message in announced(package):
+            if not issubclass(message, Command):
+                continue
+            model = handlers.get(message.type)
+            if model is None:
+                yield f"{package} sends {message.type}, which nobody handles"
+                continue
+            needed = {name for name, field in model.model_fields.items() if field.is_required()}
+            for name in sorted(needed - set(message.model_fields)):
+                yield f"{package} sends {message.type} without {name}"
+            for name in sorted(set(message.model_fields) - set(model.model_fields)):
+                yield f"{package} sends {message.type} with {name}, which its handler does not know"
+
+
 def unbound() -> Iterator[str]:
     """Every message must stand in the topology, every command must lead to a queue, and nothing else may be bound."""
-    topology = yaml.safe_load((CONTRACTS / "topology.yaml").read_text())
+    topology = _topology()
     queues = [queue for queues in topology["services"].values() for queue in queues.values()]
     bound = {key for queue in queues for key in (*queue.get("hears", ()), *queue.get("handles", ()))}
     types = {key.removesuffix(".bulk") for key in bound}
@@ -198,8 +253,8 @@ def unbound() -> Iterator[str]:
     yield from (f"topology: {name} is not listed under messages" for name in sorted(sent - set(topology["messages"])))
     yield from (f"topology: {name} is bound and unknown" for name in sorted(types - set(topology["messages"])))
     yield from (f"topology: the command {name} leads to no queue" for name in sorted(commands - types))
-    for package, queues in topology["services"].items():
-        keys = {key.removesuffix(".bulk") for queue in queues.values() for key in queue.get("hears", ())}
+    for package, named in topology["services"].items():
+        keys = {key.removesuffix(".bulk") for queue in named.values() for key in queue.get("hears", ())}
         for name in sorted(keys ^ {name for name in heard(package) if name not in commands}):
             yield f"topology and {package}.consumers.HEARS disagree about {name}"
 
@@ -259,7 +314,7 @@ def main() -> int:
                 path.unlink()
     if options.release:
         RELEASED.write_text(render(current_schemas()))
-    complaints = [*drift(files), *refused_samples(), *unbound(), *broken_promises()]
+    complaints = [*drift(files), *refused_samples(), *misaddressed(), *unbound(), *broken_promises()]
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     if not complaints:
