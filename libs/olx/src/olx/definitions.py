@@ -23,7 +23,7 @@ from olx.safe_xml import (
     outer_xml,
     parse_xml,
 )
-from olx.settings_of import read_settings
+from olx.settings_of import read_meta, read_settings
 from olx.tags import FOLDERS, LEAVES, STRUCTURAL
 from olx.tree import Tree
 
@@ -239,6 +239,7 @@ class BlockReader:
 
     def _read_children(self, block: Block, definition: Definition, ancestors: tuple[str, ...]) -> None:
         place = Place(definition.file, ancestors)
+        read_meta(block, definition.element)
         if text := loose_text(definition.element):
             shown = text if len(text) <= 60 else text[:57] + "..."
             self._drop(

@@ -1,5 +1,6 @@
 """XML from strangers: no DTD, no entities, no network, known encodings, bounded."""
 
+import copy
 import re
 from collections.abc import Iterator
 
@@ -67,7 +68,16 @@ def inner_xml(element: Element) -> str:
     """What is between an element's tags, in one form that does not change when it is read again."""
     text = element.text or ""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
-    return escaped + "".join(etree.tostring(child, encoding="unicode") for child in element)
+    return escaped + "".join(etree.tostring(_on_its_own(child), encoding="unicode") for child in element)
+
+
+def _on_its_own(child: Element) -> Element:
+    """The child without the namespaces its surroundings declare and it does not use."""
+    if not child.nsmap:
+        return child
+    child = copy.deepcopy(child)
+    etree.cleanup_namespaces(child)
+    return child
 
 
 def outer_xml(element: Element) -> str:

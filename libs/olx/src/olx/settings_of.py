@@ -37,17 +37,14 @@ def read_settings(block: Block, element: Element, file: str, report: Report, *, 
             block.settings["display_name"] = decode("display_name", text)
         else:
             block.settings[name] = decode(name, text)
-    _read_meta(block, element)
     for name in held:
         values = load_json(element.get(name, ""))
         if isinstance(values, dict):
             (block.fields if name == FIELDS_ATTRIBUTE else block.settings).update(values)
 
 
-def _read_meta(block: Block, element: Element) -> None:
-    """Old courses keep further settings as JSON in a <meta> child."""
-    if block.type in LEAVES:
-        return
+def read_meta(block: Block, element: Element) -> None:
+    """Old courses keep further settings of a container as JSON in a <meta> child."""
     for child in child_elements(element):
         if child.tag == "meta" and child.text:
             values = load_json(child.text)

@@ -42,7 +42,8 @@ def _decode_unknown(text: str) -> Json:
     if text in ("true", "false"):
         return text == "true"
     if first in ("[", "{"):
-        value = load_json(text)
+        # A number of that many digits would lose some.
+        value = None if _LONG_DIGITS.search(text) else load_json(text)
         return text if value is None else value
     if first and first in "-0123456789" and _NUMBER.fullmatch(text):
         value = orjson.loads(text)
@@ -88,11 +89,11 @@ def is_xml_text(text: str) -> bool:
 def load_json(text: str | bytes) -> Json:
     """Read JSON that can be stored and written again; None when it is not (so `null` is None as well).
 
-    Refused besides bad syntax: NUL characters and lone surrogates (no database holds them), numbers beyond 64 bits
-    (they would lose digits), and nesting no reader after us would follow.
+    Refused besides bad syntax: NUL characters and lone surrogates (no database holds them), and nesting no reader
+    after us would follow.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    if b"\\u0000" in raw or _LONG_DIGITS.search(raw.decode("utf-8", "replace")):
+    if b"\\u0000" in raw:
         return None
     try:
         value: Json = orjson.loads(raw)
