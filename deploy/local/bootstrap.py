@@ -105,7 +105,9 @@ def install(root: Path, venv: Path) -> None:
         _say("uv did not manage; going on with pip, which takes a few minutes ...")
     pip = [python, "-m", "pip", "install", "--quiet", "--no-deps"]
     _run([*pip, "--require-hashes", "--requirement", lock], root)
-    _run([*pip, "--no-build-isolation", *editable], root)
+    # the build backend looks for its own program on the PATH
+    path = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
+    _run(["env", f"PATH={path}", *pip, "--no-build-isolation", *editable], root)
 
 
 def set_up(root: Path = ROOT) -> bool:

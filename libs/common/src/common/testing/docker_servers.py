@@ -47,6 +47,12 @@ class _Container:
         for name, value in environment.items():
             self._container.with_env(name, value)
 
+    @property
+    def is_running(self) -> bool:
+        wrapped = self._container.get_wrapped_container()
+        wrapped.reload()
+        return str(wrapped.status) == "running"
+
     def start(self) -> None:
         self._container.start()
         self.wait()

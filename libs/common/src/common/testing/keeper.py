@@ -6,6 +6,7 @@ the watchdog stops what is left, descendants that daemonised included, and remov
 PR_SET_PDEATHSIG is no substitute: it fires when the starting *thread* ends, and a change of user clears it.
 """
 
+import atexit
 import contextlib
 import functools
 import os
@@ -243,7 +244,7 @@ class _Watchdog:
         self._lock = threading.Lock()
         reading, self._writing = os.pipe()
         try:
-            subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", __file__, self.token],
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
@@ -254,6 +255,14 @@ class _Watchdog:
             )
         finally:
             os.close(reading)
+        atexit.register(self._leave, os.getpid())
+
+    def _leave(self, owner: int) -> None:
+        """At a normal exit the watchdog is gone, too, when we are."""
+        if os.getpid() == owner:
+            os.close(self._writing)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE + 10)
 
     def tell(self, *words: str) -> None:
         with self._lock, contextlib.suppress(BrokenPipeError):

@@ -99,6 +99,10 @@ class PrivatePostgres:
         return f"private PostgreSQL {self.version} from {self._bin}, port {self.port}{user}"
 
     @property
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.returncode is None
+
+    @property
     def log(self) -> Path:
         return self.folder / "postgres.log"
 

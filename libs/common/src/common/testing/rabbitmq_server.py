@@ -77,6 +77,10 @@ class PrivateRabbitmq:
         return f"private RabbitMQ {self.version} from {self._bin}, port {self.port}"
 
     @property
+    def is_running(self) -> bool:
+        return self._node is not None and self._node.returncode is None
+
+    @property
     def log(self) -> Path:
         return self.folder / "rabbitmq.log"
 

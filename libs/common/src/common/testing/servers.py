@@ -51,6 +51,8 @@ class Postgres(Protocol):
     def how(self) -> str:
         """Which server was taken, for people."""
 
+    @property
+    def is_running(self) -> bool: ...
     def kill(self) -> None: ...
     def restart(self) -> None: ...
 
@@ -62,6 +64,8 @@ class Broker(Protocol):
     def url(self) -> str: ...
     @property
     def how(self) -> str: ...
+    @property
+    def is_running(self) -> bool: ...
     def wait_ready(self) -> None: ...
     def kill(self) -> None: ...
     def restart(self) -> None: ...
@@ -80,6 +84,11 @@ class Given:
     @property
     def how(self) -> str:
         return f"{urlsplit(self.url).hostname}:{urlsplit(self.url).port or 'default port'} from {self.variable}"
+
+    @property
+    def is_running(self) -> bool:
+        """As far as we are concerned."""
+        return True
 
     def wait_ready(self) -> None:
         """Whoever named it started it."""

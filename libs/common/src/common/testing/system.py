@@ -154,10 +154,12 @@ class System:
         self._make_databases()
         due = self._migrations_due()
         if due is not None:
-            self.broker.wait_ready()
             with ThreadPoolExecutor(len(SERVICES)) as threads:
-                for done in [threads.submit(self._migrate, service) for service in SERVICES]:
-                    done.result()
+                # they wait for the broker themselves when the tables are done; if it fails, that is the better message
+                migrations = [threads.submit(self._migrate, service) for service in SERVICES]
+                self.broker.wait_ready()
+                for migration in migrations:
+                    migration.result()
             (self.home / "migrated").write_text(due)
         path = self.home / "credentials.json"
         path.touch(mode=0o600)
