@@ -58,14 +58,34 @@ ENROLL = [
     (Wish("nope"), Place(OPEN, ALICE), rejected("mode_unavailable")),
     (Wish("nope"), Place(OPEN, ALICE, ACTIVE), rejected("mode_unavailable")),
     (Wish("professional"), Place(OPEN, ALICE), rejected("mode_unavailable")),
-    (Wish("professional", options=Options(ignore_mode_expiry=True)), Place(OPEN, ALICE), Decision("enrolled", mode="professional", is_active=True)),
-    (Wish("professional", is_active=False), Place(OPEN, ALICE), Decision("unenrolled", mode="professional", is_active=False)),
+    (
+        Wish("professional", options=Options(ignore_mode_expiry=True)),
+        Place(OPEN, ALICE),
+        Decision("enrolled", mode="professional", is_active=True),
+    ),
+    (
+        Wish("professional", is_active=False),
+        Place(OPEN, ALICE),
+        Decision("unenrolled", mode="professional", is_active=False),
+    ),
     (Wish(), Place(course(modes=()), ALICE), ENROLLED),
     (Wish(), Place(course(modes=(("verified", PAST),)), ALICE), ENROLLED),
     (Wish(), Place(course(modes=(("verified", None),)), ALICE), rejected("mode_unavailable")),
-    (Wish(), Place(course(modes=(("honor", None), ("verified", None))), ALICE), Decision("enrolled", mode="honor", is_active=True)),
-    (Wish("credit", attributes=(("a", "b", "c"),)), Place(course(modes=(("credit", None),)), ALICE), rejected("attributes_missing")),
-    (Wish("credit", attributes=(("credit", "provider_id", "x"),)), Place(course(modes=(("credit", None),)), ALICE), Decision("enrolled", mode="credit", is_active=True)),
+    (
+        Wish(),
+        Place(course(modes=(("honor", None), ("verified", None))), ALICE),
+        Decision("enrolled", mode="honor", is_active=True),
+    ),
+    (
+        Wish("credit", attributes=(("a", "b", "c"),)),
+        Place(course(modes=(("credit", None),)), ALICE),
+        rejected("attributes_missing"),
+    ),
+    (
+        Wish("credit", attributes=(("credit", "provider_id", "x"),)),
+        Place(course(modes=(("credit", None),)), ALICE),
+        Decision("enrolled", mode="credit", is_active=True),
+    ),
     # window and invitation
     (Wish(), Place(CLOSED, ALICE), rejected("enrollment_closed")),
     (Wish(), Place(EARLY, ALICE), rejected("enrollment_closed")),
@@ -92,7 +112,7 @@ ENROLL = [
     (Wish(is_active=False), Place(CLOSED, ALICE, ACTIVE), Decision("unenrolled", mode="audit", is_active=False)),
     (Wish(is_active=False), Place(CLOSED, ALICE, INACTIVE), Decision("unchanged", "not_enrolled")),
     (Wish("honor", is_active=False), Place(OPEN, ALICE, ACTIVE), Decision("unenrolled", mode="honor", is_active=False)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("wish", "place", "decision"), ENROLL)

@@ -131,7 +131,10 @@ class TestIdentity:
         assert len({answer.model_dump_json() for answer in found}) == 1
         assert len(await world.announced()) == 1
         assert len(await world.history()) == 2
-        assert [row["reply_to"] for row in await world.db.fetch("select reply_to from outbox where type = $1 order by position", COMPLETED)] == [None, "second", None, None]  # fmt: skip
+        assert [
+            row["reply_to"]
+            for row in await world.db.fetch("select reply_to from outbox where type = $1 order by position", COMPLETED)
+        ] == [None, "second", None, None]
 
     async def test_twice_in_one_batch_is_carried_out_once(self, world, send, answers):
         body = command(item("alice"))

@@ -23,8 +23,18 @@ def read(body, kind="enroll"):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"null", {}, command(command_id=None), command(command_id=""), command(command_id=7)]
-    + [command(command_id="x" * 256), command(command_id="a\x00b")],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        {},
+        command(command_id=None),
+        command(command_id=""),
+        command(command_id=7),
+        command(command_id="x" * 256),
+        command(command_id="a\x00b"),
+    ],
 )
 def test_without_a_readable_command_id_there_is_nobody_to_answer(body):
     with pytest.raises(Unreadable):

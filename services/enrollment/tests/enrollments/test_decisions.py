@@ -50,7 +50,9 @@ REFUSALS = [
     Case("a list for a body", ALICE, [], 400, ID_MISSING, "course_id_missing"),
     Case("course_details is no object", ALICE, {"course_details": "x"}, 400, ID_MISSING, "course_id_missing"),
     Case("course_id is empty", ALICE, post(""), 400, ID_MISSING, "course_id_missing"),
-    Case("a key nobody can parse", ALICE, post("nope"), 400, "No course 'nope' found for enrollment", "course_not_found"),
+    Case(
+        "a key nobody can parse", ALICE, post("nope"), 400, "No course 'nope' found for enrollment", "course_not_found"
+    ),
     Case(
         "an unparseable key comes before a foreign user",
         ALICE,
@@ -136,7 +138,9 @@ REFUSALS = [
     ),
     Case("a mode the course has not", ALICE, post(PAID, mode="audit"), 400, no_mode("audit", PAID), "mode_unavailable"),
     Case("the default mode is not offered", ALICE, post(PAID), 400, no_mode("None", PAID), "mode_unavailable"),
-    Case("an expired mode", STAFF, post(EXPIRED, mode="verified"), 400, no_mode("verified", EXPIRED), "mode_unavailable"),
+    Case(
+        "an expired mode", STAFF, post(EXPIRED, mode="verified"), 400, no_mode("verified", EXPIRED), "mode_unavailable"
+    ),
     Case("a closed course", ALICE, post(CLOSED), 400, generic("alice", CLOSED), "enrollment_closed"),
     Case(
         "staff cannot open a closed course without force",
@@ -146,8 +150,22 @@ REFUSALS = [
         generic("alice", CLOSED),
         "enrollment_closed",
     ),
-    Case("a learner cannot force", ALICE, post(CLOSED, force_enrollment=True), 400, generic("alice", CLOSED), "enrollment_closed"),
-    Case("a server cannot force", SERVER, post(CLOSED, user="alice", force_enrollment=True), 400, generic("alice", CLOSED), "enrollment_closed"),
+    Case(
+        "a learner cannot force",
+        ALICE,
+        post(CLOSED, force_enrollment=True),
+        400,
+        generic("alice", CLOSED),
+        "enrollment_closed",
+    ),
+    Case(
+        "a server cannot force",
+        SERVER,
+        post(CLOSED, user="alice", force_enrollment=True),
+        400,
+        generic("alice", CLOSED),
+        "enrollment_closed",
+    ),
     Case("a course by invitation", ALICE, post(INVITED), 400, generic("alice", INVITED), "invitation_only"),
     Case("a full course", ALICE, post(FULL), 400, generic("alice", FULL), "course_full"),
     Case(
@@ -195,7 +213,7 @@ REFUSALS = [
         state=("audit", True),
         more={"localizedMessage": "'name' not in enrollment attribute"},
     ),
-]  # fmt: skip
+]
 
 ACCEPTED = [
     Case("the default mode", ALICE, post(), 200, state=("audit", True)),
@@ -205,36 +223,62 @@ ACCEPTED = [
     Case("another one, by staff", STAFF, post(user="alice"), 200, state=("audit", True)),
     Case("another one, by a server", SERVER, post(user="alice", mode="verified"), 200, state=("verified", True)),
     Case("by e-mail, in any letters", STAFF, post(email="Alice@Example.com"), 200, state=("audit", True)),
-    Case("the user stands over the e-mail", STAFF, post(user="alice", email="no@example.com"), 200, state=("audit", True)),
+    Case(
+        "the user stands over the e-mail", STAFF, post(user="alice", email="no@example.com"), 200, state=("audit", True)
+    ),
     Case("a new enrollment that is inactive", ALICE, post(is_active=False), 200, state=("audit", False)),
     Case("a course without modes offers audit", ALICE, post(BARE), 200, state=("audit", True), where=BARE),
     Case("only expired modes left: audit", ALICE, post(EXPIRED), 200, state=("audit", True), where=EXPIRED),
     Case(
-        "an expired mode by force", STAFF, post(EXPIRED, user="alice", mode="verified", force_enrollment=True), 200,
-        state=("verified", True), where=EXPIRED,
+        "an expired mode by force",
+        STAFF,
+        post(EXPIRED, user="alice", mode="verified", force_enrollment=True),
+        200,
+        state=("verified", True),
+        where=EXPIRED,
     ),
     Case(
-        "an expired mode, inactive", STAFF, post(EXPIRED, user="alice", mode="verified", is_active=False), 200,
-        state=("verified", False), where=EXPIRED,
+        "an expired mode, inactive",
+        STAFF,
+        post(EXPIRED, user="alice", mode="verified", is_active=False),
+        200,
+        state=("verified", False),
+        where=EXPIRED,
     ),
     Case(
-        "staff may force a closed course", STAFF, post(CLOSED, user="alice", force_enrollment=True), 200,
-        state=("audit", True), where=CLOSED,
+        "staff may force a closed course",
+        STAFF,
+        post(CLOSED, user="alice", force_enrollment=True),
+        200,
+        state=("audit", True),
+        where=CLOSED,
     ),
     Case(
-        "staff may force an invitation", STAFF, post(INVITED, user="alice", force_enrollment=True), 200,
-        state=("audit", True), where=INVITED,
+        "staff may force an invitation",
+        STAFF,
+        post(INVITED, user="alice", force_enrollment=True),
+        200,
+        state=("audit", True),
+        where=INVITED,
     ),
     Case(
-        "global staff themselves need no window", STAFF, post(CLOSED), 200, state=("audit", True), who="root",
+        "global staff themselves need no window",
+        STAFF,
+        post(CLOSED),
+        200,
+        state=("audit", True),
+        who="root",
         where=CLOSED,
     ),
     Case("the other spelling of the key", ALICE, post("Org/Open/1"), 200, state=("audit", True)),
     Case(
-        "enterprise fields are accepted", SERVER,
-        post(user="alice", linked_enterprise_customer="6f1c", enterprise_uuid="6f1c"), 200, state=("audit", True),
+        "enterprise fields are accepted",
+        SERVER,
+        post(user="alice", linked_enterprise_customer="6f1c", enterprise_uuid="6f1c"),
+        200,
+        state=("audit", True),
     ),
-]  # fmt: skip
+]
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ class _PlainRoute(APIRoute):
         return self.endpoint
 
 
+# `/enrollment/` is written out: `/enrollment/{course_id:path}` would take it for an empty key
 router = APIRouter(prefix="/api/enrollment/v1", tags=["enrollment"], route_class=_PlainRoute)
 
 
@@ -99,6 +100,7 @@ def _course_in_path(request: Request, name: str = "course_id") -> str:
 
 
 @router.post("/enrollment", response_model=EnrollmentOut, openapi_extra=_BODY)
+@router.post("/enrollment/", include_in_schema=False)
 async def enroll(request: Request) -> Response:
     """Enroll, reactivate or (staff and servers) change an enrollment. Always 200 with the enrollment."""
     caller = _known_caller(request)
@@ -108,6 +110,7 @@ async def enroll(request: Request) -> Response:
 
 
 @router.get("/enrollment", response_model=list[EnrollmentOut])
+@router.get("/enrollment/", include_in_schema=False)
 async def list_enrollments(request: Request) -> Response:
     """A learner's active enrollments, oldest first; of others only those in courses one teaches, unless staff."""
     caller = _known_caller(request)
@@ -120,6 +123,7 @@ async def list_enrollments(request: Request) -> Response:
 
 
 @router.api_route("/enrollment", methods=["PUT", "PATCH", "DELETE", "OPTIONS"], include_in_schema=False)
+@router.api_route("/enrollment/", methods=["PUT", "PATCH", "DELETE", "OPTIONS"], include_in_schema=False)
 async def refuse_method(request: Request) -> Response:
     """Upstream asks for credentials first, also where the method is not served."""
     _known_caller(request)
