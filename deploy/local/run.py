@@ -66,7 +66,7 @@ def main() -> int:
         _say(f"\n{error}")
         return 1
     except Stopped:
-        return 130
+        return 0
 
 
 def run(home: Path) -> int:

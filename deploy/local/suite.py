@@ -1,0 +1,124 @@
+"""`make test` and `make torture`: servers first, both at once, then pytest, then what was missing."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from xml.etree import ElementTree as ET
+
+from common.testing.docker_servers import engine_answers
+from common.testing.keeper import temporary_folder
+from common.testing.postgres_server import PostgresFailed
+from common.testing.rabbitmq_server import RabbitmqFailed
+from common.testing.servers import ExtensionsMissing, ServersMissing, ensure_available, postgres, rabbitmq
+
+ROOT = Path(__file__).resolve().parents[2]
+POSTGRES = "LECTERN_TEST_POSTGRES_URL"
+AMQP = "LECTERN_TEST_AMQP_URL"
+OPTIONAL = {
+    "Redis": ("redis-server",),
+    "nginx": ("nginx",),
+    "Chromium": ("chromium", "chromium-browser", "google-chrome"),
+}
+TORTURE_SECONDS = 3600
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--torture", action="store_true")
+    options, extra = parser.parse_known_args()
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _leave)
+    results = ROOT / ".lectern" / ("torture.xml" if options.torture else "tests.xml")
+    results.parent.mkdir(exist_ok=True)
+    results.unlink(missing_ok=True)
+    try:
+        with ExitStack() as stack:
+            environment = _servers(stack)
+            code = subprocess.run(
+                command(options.torture, results, extra), env=environment, cwd=ROOT, check=False
+            ).returncode
+    except (ServersMissing, ExtensionsMissing, PostgresFailed, RabbitmqFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.torture:
+        write_json(results, ROOT / ".lectern/torture.json")
+    print(closing_line(skips(results), missing()))
+    return code
+
+
+def command(torture: bool, results: Path, extra: list[str]) -> list[str]:
+    """The call of pytest."""
+    chosen = "torture" if torture else "not torture"
+    if not engine_answers():
+        chosen += " and not docker"
+    limits = ["--timeout", "1800", "--session-timeout", str(TORTURE_SECONDS)] if torture else []
+    given = any(not word.startswith("-") for word in extra)
+    places = [] if given else [name for name in ("libs", "services", "deploy", "tests") if (ROOT / name).is_dir()]
+    return [sys.executable, "-m", "pytest", "-m", chosen, f"--junitxml={results}", *limits, *places, *extra]
+
+
+def missing() -> list[str]:
+    return [title for title, programs in OPTIONAL.items() if not any(shutil.which(name) for name in programs)]
+
+
+def skips(results: Path) -> list[str]:
+    """The reason of every skipped test."""
+    if not results.exists():
+        return []
+    return [skip.get("message") or "" for skip in ET.parse(results).getroot().iter("skipped")]  # noqa: S314 - pytest's
+
+
+def closing_line(reasons: list[str], absent: list[str]) -> str:
+    if not absent:
+        return f"Optional servers: {', '.join(OPTIONAL)} all found; tests skipped for other reasons: {len(reasons)}."
+    programs = {title: [title.lower(), *OPTIONAL[title]] for title in absent}
+    counts = {
+        title: sum(any(word in reason.lower() for word in words) for reason in reasons)
+        for title, words in programs.items()
+    }
+    parts = ", ".join(f"{title} ({count} tests skipped)" for title, count in counts.items())
+    return f"Optional servers missing: {parts}."
+
+
+def write_json(results: Path, target: Path) -> None:
+    """Each torture test with its outcome and time, for whoever collects figures."""
+    rows = []
+    if results.exists():
+        for case in ET.parse(results).getroot().iter("testcase"):  # noqa: S314 - pytest's
+            outcome = next((child.tag for child in case if child.tag in {"failure", "error", "skipped"}), "passed")
+            name = f"{case.get('classname')}::{case.get('name')}"
+            rows.append({"name": name, "outcome": outcome, "seconds": float(case.get("time") or 0)})
+    target.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def _servers(stack: ExitStack) -> dict[str, str]:
+    """pytest's environment, with the URLs of both servers."""
+    began = time.monotonic()
+    ensure_available(postgres_variable=POSTGRES, amqp_variable=AMQP)
+    folder = stack.enter_context(temporary_folder("lectern-test-"))
+    broker = stack.enter_context(rabbitmq(folder / "rabbitmq", variable=AMQP, wait=False))
+    database = stack.enter_context(postgres(folder / "postgres", variable=POSTGRES, fsync=False))
+    broker.wait_ready()
+    print(
+        f"PostgreSQL: {database.how}\nRabbitMQ:   {broker.how}\nready after {time.monotonic() - began:.1f} s",
+        flush=True,
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LECTERN_")}
+    return kept | {POSTGRES: database.url, AMQP: broker.url}
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
