@@ -11,9 +11,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
+import asyncpg
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
+from sqlalchemy.exc import SQLAlchemyError
 
 from common.messaging import crash, metrics
 from common.messaging.envelope import Handler, Malformed, Message, Subscription
@@ -45,7 +48,7 @@ class _Held:
 async def run_consumers(
     resources: Resources, subscriptions: Sequence[Subscription], *, watch_seconds: float = WATCH_SECONDS
 ) -> None:
-    """Consume every subscribed queue and the service's parking lot; runs until cancelled, then settles what it holds."""
+    """Consume every subscribed queue and the parking lot; runs until cancelled, then settles what is in hand."""
     settings, service = resources.settings, resources.service
     crash.arm(settings.crash_at)
     topology = load_topology(settings.topology_file)
@@ -143,7 +146,8 @@ class Consumer:
                 await self._transaction([one.message for one in held])
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is an outcome of these messages
                 kind = classify(error)
-                if kind is Failure.OUTAGE:
+                if kind is not Failure.PERMANENT and not await self._database_answers():
+                    # nothing is wrong with the messages: neither retry tiers nor the parking lot are for an outage
                     outages += 1
                     log.warning("consumer_waits_for_database", queue=self._subscription.queue, error=repr(error))
                     await self._pause(backoff(outages, limit=5))
@@ -154,6 +158,14 @@ class Consumer:
                     return error
             else:
                 return None
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(3), self._resources.engine.connect() as connection:
+                await connection.exec_driver_sql("select 1")
+        except (OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -174,7 +186,7 @@ class Consumer:
         crash.point("consumer.after_commit")
         self._note(messages, new, time.perf_counter() - started)
 
-    def _unseen(self, messages: Sequence[Message], fresh: set[object]) -> list[Message]:
+    def _unseen(self, messages: Sequence[Message], fresh: set[UUID]) -> list[Message]:
         """The first of each message that the inbox did not know; all of them where handlers know repeats themselves."""
         if self._subscription.repeats:
             return list(messages)

@@ -13,14 +13,14 @@ _left = 0
 
 def arm(spec: str | None) -> None:
     """Choose the point this process dies at; None (every real installation) makes all points free."""
-    global _name, _left  # noqa: PLW0603 - one process, one death
+    global _name, _left
     name, _, count = (spec or "").partition(":")
     _name, _left = name or None, int(count or 1)
 
 
 def point(name: str) -> None:
     """Die here when armed so. SIGKILL, not exit: nothing is flushed, closed or rolled back by us."""
-    global _left  # noqa: PLW0603
+    global _left  # noqa: PLW0603 - one process, one death
     if _name is None or name != _name:
         return
     _left -= 1

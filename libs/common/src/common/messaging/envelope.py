@@ -31,6 +31,7 @@ ATTEMPT = "x-attempt"
 _WIRE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\.v[1-9][0-9]*\Z")
 
 M = TypeVar("M", bound=BaseModel)
+_Class = type[M]  # `type` is a field below
 
 
 class Permanent(Exception):
@@ -97,7 +98,7 @@ class Message:
             raise Malformed("The body is not a JSON object.")
         return parsed
 
-    def parse(self, model: type[M]) -> M:
+    def parse(self, model: _Class[M]) -> M:
         """The body as *model*. Raises pydantic's ValidationError, which parks the message."""
         return model.model_validate_json(self.body)
 

@@ -85,7 +85,7 @@ class Feed:
             elif lost.is_set():
                 log.warning("consumer_lost", queue=self._queue)
         finally:
-            if watching:
+            if watching is not None:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
             await close_quietly(connection)
@@ -109,14 +109,15 @@ class Feed:
         self._arrived.set()
 
     async def _watch_over(self, connection: AbstractConnection, channel: AbstractChannel, lost: asyncio.Event) -> None:
-        """Give up an attachment that looks alive and is not: no consumer at the broker, or waiting messages and none sent."""
+        """Give up an attachment that looks alive and is not: the broker has no consumer, or messages but sends none."""
         before, hungry = self._taken, 0
         while not lost.is_set():
             await first_of(lost, timeout=self._watch)
             try:
                 # a channel of its own: a queue that is gone closes the channel that asks
-                asking = await connection.channel(publisher_confirms=False)
-                state = (await asking.declare_queue(self._queue, passive=True, timeout=CALL_SECONDS)).declaration_result
+                async with asyncio.timeout(min(CALL_SECONDS, self._watch)):
+                    asking = await connection.channel(publisher_confirms=False)
+                    state = (await asking.declare_queue(self._queue, passive=True)).declaration_result
                 await close_quietly(asking)
             except (*TRANSPORT_ERRORS, RuntimeError) as error:
                 log.warning("watchdog_no_answer", queue=self._queue, error=repr(error))

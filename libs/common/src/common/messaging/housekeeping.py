@@ -24,7 +24,8 @@ from oldest"""
 _INBOX = """
 delete from inbox where ctid = any(array(select ctid from inbox where received_at < now() - $1::interval limit $2))"""
 _PARKED = """
-delete from parked_message where id in (select id from parked_message where parked_at < now() - $1::interval limit $2)"""
+delete from parked_message
+where id in (select id from parked_message where parked_at < now() - $1::interval limit $2)"""
 _GAUGES = """
 select count(*), coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0),
   (select count(*) from parked_message where state = 'parked')

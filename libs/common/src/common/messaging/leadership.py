@@ -1,4 +1,4 @@
-"""One active relay per service: whoever holds a session advisory lock, on a connection that does the relay's work too."""
+"""One active relay per service: whoever holds a session advisory lock, on the connection that does the relay's work."""
 
 import asyncio
 import random
@@ -15,7 +15,8 @@ log = structlog.get_logger()
 _LOCK = "select pg_try_advisory_lock(hashtextextended('lectern.relay', 0))"
 _ASK_SECONDS = 1.0
 
-DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last is what asyncpg says to a statement that meets a connection being torn down.
+DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 # The server notices a leader whose machine vanished within seconds, not after two hours.
 _KEEPALIVE = {"tcp_keepalives_idle": "1", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3"}

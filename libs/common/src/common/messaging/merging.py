@@ -1,4 +1,4 @@
-"""Waiting outbox rows become publishes: neighbours of a batchable type travel together, one aggregate keeps its order."""
+"""Waiting outbox rows become publishes: neighbours of one batchable type travel together, aggregates keep order."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,6 +1,5 @@
 """The sending half: a message is stored in the transaction that makes it true; the relay publishes it after commit."""
 
-from typing import cast
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Text
@@ -19,7 +18,10 @@ MAX_ITEMS = 500
 #   id uuid (`new_id()`) · exchange text (`lectern.events`, `lectern.commands`) · routing_key text · type text ·
 #   aggregate text · version bigint · payload jsonb · headers jsonb (`context_headers()`) · correlation_id text ·
 #   reply_to text · batch_field text and items int (the list's name and length, or both null: not to be merged)
-COLUMNS = "id, exchange, routing_key, type, aggregate, version, payload, headers, correlation_id, reply_to, batch_field, items"
+COLUMNS = (
+    "id, exchange, routing_key, type, aggregate, version, payload, headers, "
+    "correlation_id, reply_to, batch_field, items"
+)
 INSERT = f"insert into outbox ({COLUMNS})"
 
 
@@ -48,7 +50,7 @@ class OutboxMessage(_Base):
 
 def new_id() -> UUID:
     """A message id; it grows with time, so the inboxes' indexes grow at one end."""
-    return cast("UUID", uuid7())
+    return uuid7()
 
 
 def context_headers() -> dict[str, str]:

@@ -31,7 +31,7 @@ def read(delivery: AbstractIncomingMessage, *, handled: Collection[str], own_use
 
 
 def identity_of(delivery: AbstractIncomingMessage) -> UUID:
-    """The CloudEvents id; one that is no UUID counts together with its source. Raises `Malformed` for an unreadable one.
+    """The CloudEvents id; one that is no UUID counts together with its source. Raises `Malformed`.
 
     Without one the message is new. AMQP's own `message_id` says nothing: foreign publishers leave it out, or repeat it
     when they publish a command again to hear its answer again. A command has an identity of its own in its body.
@@ -44,13 +44,15 @@ def identity_of(delivery: AbstractIncomingMessage) -> UUID:
     try:
         return UUID(given)
     except ValueError:
-        return uuid5(_FOREIGN_IDS, f"{delivery.headers.get(CE_SOURCE, '')}\n{given}")
+        source = delivery.headers.get(CE_SOURCE)
+        return uuid5(_FOREIGN_IDS, f"{source if isinstance(source, str) else ''}\n{given}")
 
 
 def type_of(delivery: AbstractIncomingMessage, *, handled: Collection[str]) -> str:
-    """The first name that is handled here: CloudEvents type, AMQP type, routing key. Raises `Malformed` if none is given."""
+    """The first name that is handled here: CloudEvents type, AMQP type, routing key. Raises `Malformed`."""
     key = (delivery.routing_key or "").removesuffix(BULK) if delivery.exchange else ""
-    names = [str(name) for name in (delivery.headers.get(CE_TYPE), delivery.type, key) if name]
+    given: tuple[object, ...] = (delivery.headers.get(CE_TYPE), delivery.type, key)
+    names = [name for name in given if isinstance(name, str) and name]
     if not names:
         raise Malformed("The message has no type.")
     found = next((name for name in names if name in handled), names[0])

@@ -1,7 +1,7 @@
 """The outbox's way to the broker: read what waits, publish with confirms, mark what the broker has.
 
-At least once: a crash between confirm and mark publishes again, under the same id. In order per aggregate: a row that
-fails holds back the later rows of its aggregate and nothing else. No transaction is open while the broker is waited for.
+At least once: a crash between confirm and mark publishes again, under the same id. In order per aggregate: a row
+that fails holds back the later rows of its aggregate and nothing else. No transaction waits for the broker.
 """
 
 import asyncio
@@ -40,10 +40,10 @@ due as (
     and aggregate not in (select aggregate from failing)
   order by position limit $1),
 measured as (select *, sum(size) over (order by position) - size as before from due)
-select {_FIELDS} from measured where before < $2 order by position"""  # noqa: S608 - our own column list
+select {_FIELDS} from measured where before < $2 order by position"""
 _REST_OF_BATCHES = f"""
 select {_FIELDS} from outbox
-where batch_id = any($1) and position <> all($2) and sent_at is null and parked_at is null"""  # noqa: S608
+where batch_id = any($1) and position <> all($2) and sent_at is null and parked_at is null"""
 _FIX_BATCHES = """
 update outbox set batch_id = fixed.batch_id from unnest($1::bigint[], $2::uuid[]) as fixed(position, batch_id)
 where outbox.position = fixed.position"""

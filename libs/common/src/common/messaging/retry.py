@@ -7,7 +7,6 @@ from enum import Enum
 from hashlib import sha256
 from uuid import uuid4
 
-import asyncpg
 from aio_pika.abc import AbstractIncomingMessage
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
@@ -28,44 +27,31 @@ REASON = "x-reason"
 ERROR = "x-error"
 FINGERPRINT = "x-fingerprint"
 
-# The broker's notes on earlier dead-lettering: a copy is a new message and must not look like one going round in circles.
+# The broker's notes on earlier dead-lettering: a copy is a new message, not one going round in circles.
 _BROKERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count", "x-opt-")
 _ERROR_LENGTH = 2000
 
-_OUTAGE_STATES = ("08", "57P01", "57P02", "57P03", "53300", "58")  # connection, shutdown, starting up, too many, I/O
-_TRANSIENT_STATES = ("40", "55P03", "57014")  # serialization and deadlock, lock not available, statement timeout
+# Connection lost, server going or coming, I/O; serialization and deadlock; lock not available, statement timeout.
+_TRANSIENT_STATES = ("08", "57P", "53", "58", "40", "55P03", "57014")
 
 
 class Failure(Enum):
-    """What to do about an exception of a handler or of its transaction."""
+    """What an exception of a handler, or of its transaction, says about trying again."""
 
-    OUTAGE = "outage"  # the database is away: wait with the message in hand, nothing is wrong with it
-    TRANSIENT = "transient"  # try again at once, then later
-    PERMANENT = "permanent"  # park
-    UNKNOWN = "unknown"  # try again later, a few times
+    TRANSIENT = "transient"  # at once, then later
+    PERMANENT = "permanent"  # never: park
+    UNKNOWN = "unknown"  # later, a few times
 
 
 def classify(error: BaseException) -> Failure:
     """The kind of *error*, looking through the database layers to the server's code."""
     if isinstance(error, Permanent | ValidationError):
         return Failure.PERMANENT
-    if isinstance(error, asyncpg.PostgresError):
-        return _of_state(error.sqlstate or "")
-    if isinstance(error, PoolTimeout | OSError | asyncpg.InterfaceError):
-        return Failure.OUTAGE if not isinstance(error, TimeoutError) else Failure.TRANSIENT
-    if isinstance(error, DBAPIError):
-        cause = error.orig
-        state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-        if error.connection_invalidated or isinstance(cause, OSError):
-            return Failure.OUTAGE
-        return _of_state(state or "")
-    return Failure.TRANSIENT if isinstance(error, TimeoutError) else Failure.UNKNOWN
-
-
-def _of_state(state: str) -> Failure:
-    if state.startswith(_OUTAGE_STATES):
-        return Failure.OUTAGE
-    return Failure.TRANSIENT if state.startswith(_TRANSIENT_STATES) else Failure.UNKNOWN
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, ConnectionError | TimeoutError | PoolTimeout):
+        return Failure.TRANSIENT
+    state = getattr(cause, "sqlstate", None)
+    return Failure.TRANSIENT if isinstance(state, str) and state.startswith(_TRANSIENT_STATES) else Failure.UNKNOWN
 
 
 def fingerprint(error: BaseException) -> str:
@@ -86,7 +72,7 @@ def retry_copy(
     identity: Mapping[str, object],
 ) -> Parcel:
     """A copy that waits in *tier* and comes back to *queue* alone, whose name is its routing key."""
-    headers = _carried(delivery, queue) | identity | {ATTEMPT: attempt}
+    headers = _carried(delivery, queue) | dict(identity) | {ATTEMPT: attempt}
     return _copy(delivery, headers, exchange=retry_exchange(service, tier), routing_key=queue)
 
 
@@ -101,7 +87,7 @@ def parked_copy(
     identity: Mapping[str, object],
 ) -> Parcel:
     """A copy for the parking lot that says where it failed and why."""
-    headers = _carried(delivery, queue) | identity
+    headers = _carried(delivery, queue) | dict(identity)
     headers |= {
         ATTEMPT: attempt,
         REASON: reason,

@@ -1,4 +1,4 @@
-"""What the broker holds, read from `contracts/topology.yaml`, checked, and declared so that a second time changes nothing."""
+"""What the broker holds: read from `contracts/topology.yaml`, checked, and declared; a second time changes nothing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -150,9 +150,8 @@ def _problems(source: _File) -> list[str]:
             found.append(f"{name} is not named after its service {service}")
         if queue.kind not in source.kinds:
             found.append(f"{name} is of an unknown kind {queue.kind}")
-        for key in queue.hears:
-            if source.kind_of(key) != "event":
-                found.append(f"{name} hears {key}, which is no event in messages")
+        strange = (key for key in queue.hears if source.kind_of(key) != "event")
+        found += [f"{name} hears {key}, which is no event in messages" for key in strange]
         for key in queue.handles:
             if source.kind_of(key) != "command" or source.messages[_type_of(key)].owner != service:
                 found.append(f"{name} handles {key}, which is no command that {service} owns")

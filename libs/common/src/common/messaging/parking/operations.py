@@ -48,9 +48,10 @@ _OF_A_FAILURE = {ATTEMPT, ORIGIN_QUEUE, ORIGIN_EXCHANGE, ORIGIN_KEY, FIRST_FAILE
 
 
 async def replay(session: AsyncSession, parked_id: UUID, *, actor: str, note: str = "") -> ParkedMessage:
-    """Send a parked message to its own queue again, as the same message: only its handler sees it, and not as a duplicate.
+    """Send a parked message to its own queue again, as the same message.
 
-    What was parked never committed, so no inbox knows it. Raises `ParkedMessageNotFound`, `NotParked`.
+    Only its handler sees it, and not as a duplicate: what was parked never committed, so no inbox knows it.
+    Raises `ParkedMessageNotFound`, `NotParked`.
     """
     parked = await _take(session, parked_id, "replay", actor=actor, note=note)
     parked.state = "replayed"

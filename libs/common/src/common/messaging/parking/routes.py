@@ -1,6 +1,7 @@
 """`/api/operations/v1/{service}/parked`: the parking lot over HTTP, for global staff."""
 
 import base64
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def _name(caller: Caller) -> str:
     return caller.username or ""
 
 
-def _detail(parked: ParkedMessage, audit: list[ParkedAudit]) -> ParkedDetailOut:
+def _detail(parked: ParkedMessage, audit: Sequence[ParkedAudit]) -> ParkedDetailOut:
     try:
         body, encoded = parked.body.decode(), None
     except UnicodeDecodeError:
