@@ -153,6 +153,8 @@ async def patient_http(resources: Resources, keys: TestKeys, db: asyncpg.Connect
 
 
 Files = Mapping[str, str | bytes]
+MakeArchive = Callable[..., bytes]
+AddCourse = Callable[..., Awaitable[None]]
 OLX: Files = {
     "course/course.xml": '<course url_name="2030" org="Org" course="Sample"/>',
     "course/course/2030.xml": '<course display_name="Sample"><chapter url_name="one"/></course>',
@@ -164,38 +166,52 @@ OLX: Files = {
     "course/static/a.png": b"\x89PNG not really",
     "course/policies/2030/policy.json": '{"course/2030": {"start": "2030-01-01T00:00:00Z"}}',
 }
-BROKEN: Files = {**OLX, "course/html/text.xml": "<html"}
 
 
-def make_archive(files: Files = OLX) -> bytes:
-    out = io.BytesIO()
-    with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, text in files.items():
-            data = text.encode() if isinstance(text, str) else text
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return out.getvalue()
+@pytest.fixture(scope="session")
+def make_archive() -> MakeArchive:
+    """A small course as a .tar.gz, with these files changed or (None) left out."""
+
+    def make(changes: Mapping[str, str | bytes | None] | None = None) -> bytes:
+        out = io.BytesIO()
+        files = {**OLX, **(changes or {})}
+        with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+            for name, text in files.items():
+                if text is None:
+                    continue
+                data = text.encode() if isinstance(text, str) else text
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return out.getvalue()
+
+    return make
 
 
-async def add_course(
-    db: asyncpg.Connection,
-    course_id: str = COURSE,
-    *,
-    spelling: str | None = None,
-    authors: Iterable[Caller] = (AUTHOR,),
-) -> None:
+@pytest.fixture(scope="session")
+def archive(make_archive: MakeArchive) -> bytes:
+    return make_archive()
+
+
+@pytest.fixture
+def add_course(db: asyncpg.Connection) -> AddCourse:
     """A course this service has heard of, with its team."""
-    await db.execute(
-        "insert into course (course_id, spelling, version) values ($1, $2, 1)", course_id, spelling or course_id
-    )
-    for author in authors:
+
+    async def add(
+        course_id: str = COURSE, *, spelling: str | None = None, authors: Iterable[Caller] = (AUTHOR,)
+    ) -> None:
         await db.execute(
-            "insert into course_team (course_id, user_id, username, role, version) values ($1, $2, $3, 'staff', 1)",
-            course_id,
-            author.user_id,
-            author.username,
+            "insert into course (course_id, spelling, version) values ($1, $2, 1)", course_id, spelling or course_id
         )
+        for author in authors:
+            await db.execute(
+                "insert into course_team (course_id, user_id, username, role, version) values ($1, $2, $3, 'staff', 1)",
+                course_id,
+                author.user_id,
+                author.username,
+            )
+
+    return add
 
 
 @dataclass

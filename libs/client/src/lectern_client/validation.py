@@ -25,32 +25,30 @@ def validate_archive(
     Raises `NotInstalled`.
     """
     try:
-        from olx.parser_process import ParserProcess  # noqa: PLC0415 - an optional extra
+        from olx.limits import Limits  # noqa: PLC0415 - an optional extra
+        from olx.parser_process import ParseAnswer, ParserProcess  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise NotInstalled from error
 
-    place = str(archive.resolve())
-
-    async def read() -> dict[str, object]:
+    async def read() -> ParseAnswer:
         reader = ParserProcess()
-        await reader.start()
         try:
             with tempfile.TemporaryDirectory(prefix="lectern-validate-") as spool:
-                request = {
-                    "archive": place,
-                    "filename": archive.name,
-                    "spool": spool,
-                    "course_id": course_id,
-                    "links": links,
-                    "limits": {},
-                }
-                return dict(await reader.parse(request, SECONDS))
+                return await reader.parse(
+                    archive,
+                    Path(spool),
+                    course_id=course_id,
+                    filename=archive.name,
+                    links=links,
+                    limits=Limits(seconds=SECONDS),
+                    timeout=SECONDS + 15,
+                )
         finally:
             await reader.stop()
 
     answer = asyncio.run(read())
-    report = Report.model_validate(answer.get("report") or {})
-    if answer.get("ok") is True:
+    report = Report.model_validate(answer.report)
+    if answer.ok:
         return None, report
-    known = {name: str(answer[name]) for name in ("code", "message", "member") if answer.get(name)}
-    return {"code": "unreadable", "message": "The archive cannot be read."} | known, report
+    refusal = {"code": answer.code or "unreadable", "message": answer.message or "The archive cannot be read."}
+    return refusal | ({"member": answer.member} if answer.member else {}), report

@@ -16,7 +16,7 @@ from common.resources import Resources
 from import_export.exports.operations import fail_unanswered
 from import_export.exports.runner import Exporter
 from import_export.imports.operations import ask_again
-from import_export.imports.runner import Importer, Reader
+from import_export.imports.runner import Importer
 from import_export.settings import Settings
 from import_export.tasks.models import Job, Kind, Phase, State
 from import_export.tasks.operations import finish_job
@@ -24,25 +24,20 @@ from import_export.tasks.queries import list_due, list_expired, seconds_to_next_
 from import_export.tasks.wakeups import Wakeups
 from import_export.tasks.worker import TRANSIENT, Worker
 from import_export.uploads.operations import spool_root
+from olx.parser_process import ParserProcess
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 3600.0
 LEFTOVER = timedelta(hours=6)
 
 
-def new_reader() -> Reader:
-    from olx.parser_process import ParserProcess  # noqa: PLC0415 - only processes that import archives have a reader
-
-    return ParserProcess()
-
-
-async def run_workers(resources: Resources, *, make_reader: Callable[[], Reader] = new_reader) -> None:
+async def run_workers(resources: Resources) -> None:
     """Run for ever: the one background task of role `consume`."""
     settings = resources.settings
     if not isinstance(settings, Settings):
         raise TypeError(settings)
     wakeups = Wakeups(settings.database_url, application="lectern import-export jobs")
-    readers = [make_reader() for _ in range(settings.import_workers)]
+    readers = [ParserProcess() for _ in range(settings.import_workers)]
     exporter = Exporter(settings)
     jobs: list[Callable[[], Awaitable[None]]] = [
         wakeups.listen,

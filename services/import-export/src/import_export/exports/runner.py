@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,7 @@ from import_export.settings import Settings
 from import_export.tasks.models import State
 from import_export.tasks.worker import Held, JobFailed
 from import_export.uploads.operations import spool_root
+from olx.values import Json
 
 
 def archive_name(key: CourseKey) -> str:
@@ -57,22 +59,27 @@ class Exporter:
             await blobs.delete(gone)
 
 
-def build(snapshot: dict[str, object], files: dict[str, Path], target: Path) -> int:
-    """Write the archive; returns its size."""
+def build(snapshot: Mapping[str, Json], files: dict[str, Path], target: Path) -> int:
+    """Write the archive; returns its size. Raises `JobFailed` for a block that cannot be written."""
+    from olx.errors import UnwritableBlock  # noqa: PLC0415 - with the next
     from olx.writer import write_archive  # noqa: PLC0415 - lxml and the compressor, used by exports alone
 
     def open_asset(digest: str) -> BinaryIO:
         return files[digest].open("rb")
 
     with target.open("wb") as out:
-        write_archive(snapshot, open_asset, out)
+        try:
+            write_archive(snapshot, open_asset, out)
+        except UnwritableBlock as error:
+            raise JobFailed("unwritable_block", str(error)) from error
         return out.tell()
 
 
-async def local_assets(blobs: BlobStore, snapshot: dict[str, object], folder: Path) -> dict[str, Path]:
+async def local_assets(blobs: BlobStore, snapshot: Mapping[str, Json], folder: Path) -> dict[str, Path]:
     """Where the bytes of each asset can be opened; fetched first when the store is no local folder."""
     assets = snapshot.get("assets")
-    digests = {item["digest"] for item in assets.values()} if isinstance(assets, dict) else set()
+    items = assets.values() if isinstance(assets, dict) else ()
+    digests = {str(item["digest"]) for item in items if isinstance(item, dict)}
     found: dict[str, Path] = {}
     for digest in sorted(digests):
         path = blobs.local_path(asset_key(digest))

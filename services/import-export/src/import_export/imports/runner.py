@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from common.blobs import BlobStore, asset_key, exists, put_file
 from import_export.imports.operations import send_import
@@ -14,23 +13,25 @@ from import_export.settings import Settings
 from import_export.tasks.models import Json, State
 from import_export.tasks.worker import Held, JobFailed
 from import_export.uploads.operations import spool_root
+from olx.limits import Limits
+from olx.parser_process import ParserProcess, SpooledAsset
 
 _LOOKS = 32
-
-
-class Reader(Protocol):
-    """The part of `olx.parser_process.ParserProcess` that is used here."""
-
-    async def start(self) -> None: ...
-    async def parse(self, request: Mapping[str, object], timeout: float) -> Mapping[str, object]: ...
-    async def stop(self) -> None: ...
+# The reader keeps its own time; it is killed only when it does not.
+PATIENCE_SECONDS = 15.0
 
 
 class Importer:
     """Carries out imports with one reader process, started before the first archive comes."""
 
-    def __init__(self, reader: Reader, settings: Settings) -> None:
+    def __init__(self, reader: ParserProcess, settings: Settings) -> None:
         self._reader, self._settings = reader, settings
+        self._limits = Limits(
+            total_bytes=settings.max_unpacked_bytes,
+            members=settings.max_members,
+            ratio=settings.max_ratio,
+            seconds=settings.parse_seconds,
+        )
 
     async def work(self, held: Held) -> None:
         """Ends with the command in the outbox. Raises `JobFailed`, `LeaseLost`."""
@@ -64,38 +65,23 @@ class Importer:
             archive = blobs.local_path(job.upload_key) or await fetch(blobs, job.upload_key, folder / "archive")
             spool = folder / "files"
             spool.mkdir()
-            request = {
-                "archive": str(archive),
-                "filename": job.filename or "course.tar.gz",
-                "spool": str(spool),
-                "course_id": job.course_id,
-                "links": job.options["links"],
-                "limits": self._limits(),
-            }
-            answer = await self._reader.parse(request, self._settings.parse_seconds)
-            report = answer.get("report")
-            report = dict(report) if isinstance(report, dict) else {"entries": [], "counts": {}}
-            if answer.get("ok") is not True:
-                member = answer.get("member")
-                raise JobFailed(
-                    str(answer.get("code") or "unreadable"),
-                    str(answer.get("message") or "The archive cannot be read."),
-                    member=str(member) if member else None,
-                    report=report,
-                )
+            answer = await self._reader.parse(
+                archive,
+                spool,
+                course_id=job.course_id,
+                filename=job.filename or "course.tar.gz",
+                links="skip" if job.options["links"] == "skip" else "refuse",
+                limits=self._limits,
+                timeout=self._limits.seconds + PATIENCE_SECONDS,
+            )
+            if not answer.ok or answer.snapshot is None:
+                code, message = answer.code or "unreadable", answer.message or "The archive cannot be read."
+                raise JobFailed(code, message, member=answer.member, report=answer.report)
             await held.progress(State.VERIFYING, "Storing files", 50)
-            await stage_assets(blobs, answer["assets"])
+            await stage_assets(blobs, answer.assets)
             snapshot = f"snapshots/{job.id}"
-            await put_file(blobs, snapshot, Path(str(answer["snapshot"])))
-            return snapshot, report
-
-    def _limits(self) -> dict[str, int]:
-        settings = self._settings
-        return {
-            "total_bytes": settings.max_unpacked_bytes,
-            "members": settings.max_members,
-            "ratio": settings.max_ratio,
-        }
+            await put_file(blobs, snapshot, answer.snapshot)
+            return snapshot, answer.report
 
 
 def refuse_errors(report: Json) -> None:
@@ -120,21 +106,17 @@ async def fetch(blobs: BlobStore, key: str, target: Path) -> Path:
     return target
 
 
-async def stage_assets(blobs: BlobStore, assets: object) -> int:
+async def stage_assets(blobs: BlobStore, assets: Mapping[str, SpooledAsset]) -> int:
     """Put the files that the store does not hold yet; returns how many. Equal bytes are one blob."""
-    if not isinstance(assets, dict):
-        raise TypeError(f"assets: {assets!r}")
     limit = asyncio.Semaphore(_LOOKS)
 
-    async def is_missing(digest: str, size: int) -> bool:
+    async def is_missing(digest: str, asset: SpooledAsset) -> bool:
         async with limit:
-            return await blobs.size(asset_key(digest)) != size
+            return await blobs.size(asset_key(digest)) != asset.size
 
-    looks = await asyncio.gather(*(is_missing(digest, item["size"]) for digest, item in assets.items()))
+    looks = await asyncio.gather(*(is_missing(digest, asset) for digest, asset in assets.items()))
     missing = {
-        asset_key(digest): Path(item["path"])
-        for (digest, item), gone in zip(assets.items(), looks, strict=True)
-        if gone
+        asset_key(digest): asset.path for (digest, asset), gone in zip(assets.items(), looks, strict=True) if gone
     }
     if missing:
         await blobs.put_files(missing)
