@@ -1,0 +1,38 @@
+"""The content service: what it is made of."""
+
+from fastapi import FastAPI
+
+from common.app import build_app
+from common.errors import ErrorFamilies, developer_message_style, error_style
+from common.messaging.parking.routes import router as parking
+from common.process import Service
+from common.resources import Resources
+from content.assets.routes import router as assets
+from content.blocks.routes import router as blocks
+from content.consumers import subscriptions
+from content.courses.routes import router as courses
+from content.items.routes import router as items
+from content.settings import Settings
+from content.teams.routes import router as teams
+from content.versions.cache import TreeCache
+
+STUDIO = ("/course", "/xblock", "/item", "/definition", "/assets", "/checklists", "/orphan", "/asset-v1:", "/c4x/")
+
+
+def create_app(resources: Resources) -> FastAPI:
+    errors = ErrorFamilies(
+        [
+            ("/api/courses/", developer_message_style),
+            ("/api/contentstore/v0", developer_message_style),
+            *((prefix, error_style) for prefix in STUDIO),
+        ]
+    )
+    app = build_app(resources, title="content", routers=[courses, items, blocks, assets, teams, parking], errors=errors)
+    settings = resources.settings
+    app.state.trees = TreeCache(blocks=settings.tree_cache_blocks if isinstance(settings, Settings) else 200_000)
+    return app
+
+
+SERVICE = Service(
+    name="content", package="content", settings=Settings, create_app=create_app, subscriptions=subscriptions
+)

@@ -1,0 +1,1 @@
+"""Reading blocks: the blocks API, single blocks, pages."""

@@ -1,0 +1,127 @@
+"""The blocks API, v1 and v2: a course's tree, or what is below one block."""
+
+from datetime import UTC, datetime
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.identity import Caller, CallerDep, request_base
+from common.keys import InvalidKey, UsageKey
+from common.resources import Resources
+from content.blocks.decision import Granted, decide
+from content.blocks.errors import BlockNotFound
+from content.blocks.parameters import BadParameter, BadParameters, BlocksQuery, read_blocks_query
+from content.blocks.serializing import Printing, print_blocks
+from content.blocks.views import VIEWED, index_dictionary, student_view_data
+from content.blocks.visibility import visible_blocks
+from content.courses.errors import CourseNotFound
+from content.courses.queries import find_by_legacy, get_course_key
+from content.rendering.links import Links
+from content.settings import Settings
+from content.versions.queries import read_definitions
+
+router = APIRouter(tags=["blocks"])
+
+
+@router.get("/api/courses/v1/blocks/", summary="The blocks of a course")
+@router.get("/api/courses/v2/blocks/", summary="The blocks of a course", operation_id="blocks_of_course_v2")
+async def read_course_blocks(request: Request, caller: CallerDep) -> Response:
+    """The tree of the course `course_id` as `username` may see it, by upstream's parameters.
+
+    Blocks that are not released to that person are left out, in v1 as in v2.
+    """
+    text = request.query_params.get("course_id", "")
+    if not text:
+        raise BadParameter("course_id is required.")
+    resources: Resources = request.state.resources
+    try:
+        course = await get_course_key(resources.pool, text)
+    except CourseNotFound as error:
+        raise BadParameter(f"'{text}' is not a valid course key.") from error
+    asked = read_blocks_query(request.query_params)
+    granted = await decide(resources, request.app.state.trees, caller, course, asked, course.usage("course", "course"))
+    asked.refuse()
+    return await _answer(request, granted, granted.tree.root, asked)
+
+
+@router.get("/api/courses/v1/blocks/{usage_key:path}", summary="A block and what is below it")
+@router.get(
+    "/api/courses/v2/blocks/{usage_key:path}", summary="A block and what is below it", operation_id="blocks_below_v2"
+)
+async def read_blocks_below(request: Request, usage_key: str, caller: CallerDep) -> Response:
+    """The tree below one block, by the same parameters."""
+    if not usage_key.strip("/"):
+        return await read_course_blocks(request, caller)
+    asked = read_blocks_query(request.query_params)
+    granted, usage = await _open(request, usage_key, caller, asked)
+    asked.refuse()
+    if usage.local not in granted.tree.nodes:
+        raise BlockNotFound(usage)
+    return await _answer(request, granted, usage.local, asked)
+
+
+@router.get("/api/courses/v1/block_metadata/{usage_key:path}", summary="One block's id, type and words")
+async def read_block_metadata(request: Request, usage_key: str, caller: CallerDep, include: str = "") -> Response:
+    """One block; `include=index_dictionary` adds what a search engine would index of it."""
+    granted, usage = await _open(request, usage_key, caller, BlocksQuery(username=caller.username or ""))
+    tree = granted.tree
+    if usage.local not in visible_blocks(tree, granted.viewer, datetime.now(UTC)):
+        raise BlockNotFound(usage)
+    node = tree.nodes[usage.local]
+    body: dict[str, object] = {"id": str(tree.usage(node.block_id)), "type": node.type}
+    if "index_dictionary" in include.split(","):
+        fields = await read_definitions(request.state.resources.pool, [node.definition])
+        body["index_dictionary"] = index_dictionary(node, _of(fields, node.definition), Links(tree))
+    return _json(body)
+
+
+async def _open(request: Request, text: str, caller: Caller, asked: BlocksQuery) -> tuple[Granted, UsageKey]:
+    """Raises `BadParameters` for text that is no key, and what `decide` raises."""
+    resources: Resources = request.state.resources
+    text = text.rstrip("/")
+    try:
+        usage = UsageKey.parse(text)
+    except InvalidKey as error:
+        raise BadParameters({"usage_key": f"'{text}' is not a valid usage key."}) from error
+    course = usage.course
+    if course is None and usage.legacy is not None:
+        course = await find_by_legacy(resources.pool, *usage.legacy, usage.local)
+    if course is None:
+        raise BadParameters({"usage_key": f"'{text}' is not a valid usage key."})
+    granted = await decide(resources, request.app.state.trees, caller, course, asked, usage)
+    return granted, course.usage(usage.type, usage.id)
+
+
+async def _answer(request: Request, granted: Granted, root: str | None, asked: BlocksQuery) -> Response:
+    if root is None:
+        raise BlockNotFound(granted.tree.course.usage("course", "course"))
+    resources: Resources = request.state.resources
+    tree = granted.tree
+    visible = visible_blocks(tree, granted.viewer, datetime.now(UTC))
+    if root not in visible and root != tree.root:
+        raise BlockNotFound(tree.usage(root))
+    base = request_base(request)
+    views = {}
+    wanted = asked.student_view_data & VIEWED
+    if wanted:
+        nodes = [node for node in tree.walk(root) if node.type in wanted and node.block_id in visible]
+        fields = await read_definitions(resources.pool, (node.definition for node in nodes))
+        links = Links(tree)
+        views = {node.block_id: student_view_data(node, _of(fields, node.definition), links, base) for node in nodes}
+    body = print_blocks(tree, root, visible, asked, Printing(base, views))
+    headers = {}
+    if granted.anonymous:
+        settings = resources.settings
+        age = settings.anonymous_max_age if isinstance(settings, Settings) else 0
+        headers["Cache-Control"] = f"max-age={age}"
+    return _json(body, headers)
+
+
+def _of(fields: dict[bytes, dict[str, object]], definition: bytes | None) -> dict[str, object]:
+    return fields.get(definition, {}) if definition else {}
+
+
+def _json(body: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), headers=headers, media_type="application/json")

@@ -1,0 +1,1 @@
+"""Commands heard from the bus: their form, their refusals, their answers."""

@@ -1,0 +1,1 @@
+"""Courses: what there is, how one comes to be, and how it is announced."""

@@ -1,0 +1,1 @@
+"""The copy of who is enrolled, which is who may read."""

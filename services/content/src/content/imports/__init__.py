@@ -1,0 +1,1 @@
+"""Whole courses in and out, by command."""

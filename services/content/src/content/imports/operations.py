@@ -1,0 +1,259 @@
+"""Importing a course: one transaction swaps both branches, or nothing happens."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.blobs import BlobMissing, BlobStore, asset_key
+from common.database import raw
+from common.identity import grants_cover
+from common.keys import CourseKey, InvalidKey
+from content.commands.errors import (
+    AssetMissing,
+    CourseUnknown,
+    NameNotFree,
+    NotACourse,
+    NotPermitted,
+    SnapshotMissing,
+    StaleHead,
+)
+from content.commands.schemas import ImportCourse, Requester
+from content.courses.announcing import announce_course
+from content.courses.operations import Creator, claim_course, welcome_creator
+from content.events import CommandCompleted
+from content.imports.snapshots import Rows, build_rows, read_snapshot, root_only
+from content.versions.models import ASSET, DRAFT, FILE, PUBLISHED, Difference, Row, canonical, difference
+from content.versions.operations import (
+    Author,
+    Head,
+    create_branches,
+    live_after,
+    live_rows,
+    lock_branches,
+    store_definitions,
+    write_version,
+)
+
+COMMAND = "content.import_course.v1"
+
+_FIND = """
+select c.spelling, c.announced, t.role, a.is_active
+from course c
+left join course_team t on t.course_key = c.course_key and t.user_id = $2 and not t.removed
+left join account a on a.user_id = $2
+where c.course_key = $1 and c.deleted_at is null"""
+_SOURCE = "update course set source = $2::text::jsonb where course_key = $1"
+_CLAIM = """
+insert into asset_claim (digest) select d from unnest($1::bytea[]) d order by d
+on conflict (digest) do update set claimed_at = now()"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the import would change, counted."""
+
+    draft: Difference
+    published: Difference
+    counts: dict[str, int]
+
+    def __bool__(self) -> bool:
+        return bool(self.draft or self.published)
+
+
+async def import_course(session: AsyncSession, blobs: BlobStore, command: ImportCourse) -> CommandCompleted:
+    """Carry out `content.import_course.v1`. Raises a `Rejected`."""
+    try:
+        course = CourseKey.parse(command.course_id)
+    except InvalidKey as error:
+        raise NotACourse(f"{error}.") from error
+    if course.is_library:
+        raise NotACourse(f"{course} is a library, not a course run.")
+    connection = await raw(session)
+    exists = await _decide(connection, course, command)
+    rows = await _rows(blobs, command.snapshot)
+    creating = False
+    heads: dict[str, Head] = {}
+    if not exists and not command.dry_run:
+        creating = await _claim(connection, course, command)
+        if not creating:
+            await _decide(connection, course, command, must_exist=True)
+    if creating:
+        heads = await create_branches(connection, course.canonical, (DRAFT, PUBLISHED))
+    else:
+        heads = await lock_branches(connection, course.canonical, (DRAFT, PUBLISHED))
+    _check_head(command, None if creating else heads.get(DRAFT))
+    published = _wanted_published(rows, command, new=creating or not heads)
+    live = {name: await live_rows(connection, head) for name, head in heads.items()}
+    live_published = live.get(PUBLISHED, {})
+    plan = _plan(
+        rows.draft, difference(rows.draft, live.get(DRAFT, {})),
+        published, difference(published, live_published) if published is not None else Difference((), (), 0),
+        rows.drafts,
+    )  # fmt: skip
+    if command.dry_run or not plan:
+        return await _answer(connection, course, command, heads, plan)
+    await _secure_assets(connection, blobs, plan)
+    author = _author(command)
+    await store_definitions(connection, rows.definitions)
+    sources = live.get(DRAFT, {})
+    if plan.draft:
+        heads[DRAFT] = await write_version(connection, heads[DRAFT], plan.draft, author)
+        sources = live_after(sources, plan.draft, heads[DRAFT])
+    if plan.published:
+        heads[PUBLISHED] = await write_version(connection, heads[PUBLISHED], plan.published, author, sources=sources)
+    if command.source:
+        await connection.execute(_SOURCE, course.canonical, canonical(command.source.model_dump()).decode())
+    if creating:
+        await welcome_creator(
+            session,
+            connection,
+            course,
+            creator=_creator(command.requested_by),
+            spelling=command.spelling or course.canonical,
+            now=datetime.now(UTC),
+        )
+    if plan.published:
+        await announce_course(session, connection, course, created=creating)
+    return await _answer(connection, course, command, heads, plan)
+
+
+def _creator(requester: Requester) -> Creator:
+    return Creator(requester.user_id, requester.username)
+
+
+async def _decide(
+    connection: asyncpg.Connection, course: CourseKey, command: ImportCourse, *, must_exist: bool = False
+) -> bool:
+    """Does the course exist, and may the requester do this to it? Raises `NotPermitted`, `CourseUnknown`."""
+    who = command.requested_by
+    found = await connection.fetchrow(_FIND, course.canonical, -1 if who.user_id is None else who.user_id)
+    if found is not None:
+        if not who.is_staff and not (found["role"] and found["is_active"] is not False):
+            raise NotPermitted
+        return True
+    may_create = command.may_create and (who.is_staff or grants_cover(who.creator_grants, course.org, course.course))
+    if must_exist or not may_create:
+        raise CourseUnknown
+    return False
+
+
+async def _claim(connection: asyncpg.Connection, course: CourseKey, command: ImportCourse) -> bool:
+    """True when the course is ours to make; False when another transaction made it while we waited."""
+    spelling = command.spelling if command.spelling in (course.canonical, course.slashed) else course.canonical
+    creator = _creator(command.requested_by)
+    if await claim_course(connection, course, spelling=spelling or course.canonical, creator=creator):
+        return True
+    other = await connection.fetchval("select course_key from course where dotted = $1", course.dotted.casefold())
+    if other != course.canonical:
+        raise NameNotFree(f"{NameNotFree()} It is {other}.")
+    return False
+
+
+async def _rows(blobs: BlobStore, key: str) -> Rows:
+    """The snapshot's rows; read and hashed in a thread, so that heartbeats go on."""
+    try:
+        data = await blobs.get_bytes(key)
+    except (BlobMissing, ValueError) as error:
+        raise SnapshotMissing(f"The snapshot {key!r} is not in the blob store.") from error
+    return await asyncio.to_thread(lambda: build_rows(read_snapshot(data)))
+
+
+def _check_head(command: ImportCourse, head: Head | None) -> None:
+    if command.expected_head is None:
+        return
+    now = head.guid.hex() if head else None
+    if now != command.expected_head:
+        raise StaleHead(f"The draft of the course is at {now or 'no version'}, not at {command.expected_head}.")
+
+
+def _wanted_published(rows: Rows, command: ImportCourse, *, new: bool) -> dict[str, Row] | None:
+    """What the published branch is to hold; None when it is to stay as it is."""
+    if command.publish:
+        return rows.published
+    return root_only(rows.published) if new else None
+
+
+def _plan(
+    draft: Mapping[str, Row],
+    draft_change: Difference,
+    published: Mapping[str, Row] | None,
+    published_change: Difference,
+    drafts: int,
+) -> Plan:
+    """Counts are over both branches together: a block new in both is one block added."""
+
+    def kind(block_id: str) -> str:
+        block_type = block_id.partition("@")[0]
+        return {ASSET: "assets", FILE: "files"}.get(block_type, "blocks")
+
+    standing = draft.keys() | (published or {}).keys()
+    counts = {name: 0 for kinds in ("blocks", "assets", "files") for name in (kinds, f"{kinds}_changed")}
+    counts |= {f"{kinds}_removed": 0 for kinds in ("blocks", "assets", "files")}
+    for block_id in standing:
+        counts[kind(block_id)] += 1
+    for block_id in {row.block_id for change in (draft_change, published_change) for row in change.put}:
+        counts[f"{kind(block_id)}_changed"] += 1
+    for block_id in {block_id for change in (draft_change, published_change) for block_id in change.gone} - standing:
+        counts[f"{kind(block_id)}_removed"] += 1
+    counts["drafts"] = drafts
+    return Plan(draft_change, published_change, counts)
+
+
+def _author(command: ImportCourse) -> Author:
+    source: dict[str, object] = {"archive": command.archive_digest} if command.archive_digest else {}
+    if command.source:
+        source |= command.source.model_dump(exclude_none=True)
+    who = command.requested_by
+    return Author(who.user_id, who.username, "import", source or None)
+
+
+async def _secure_assets(connection: asyncpg.Connection, blobs: BlobStore, plan: Plan) -> None:
+    """Every asset about to be referred to has its bytes, and is claimed so that the sweep leaves them alone.
+
+    Raises `AssetMissing`.
+    """
+    changed = {row.block_id: row for change in (plan.draft, plan.published) for row in change.put if row.type == ASSET}
+    if not changed:
+        return
+    digests = {_digest_of(row): block_id for block_id, row in changed.items()}
+    await connection.execute(_CLAIM, [bytes.fromhex(digest) for digest in digests])
+    limit = asyncio.Semaphore(16)
+
+    async def missing(digest: str) -> str | None:
+        async with limit:
+            return None if await blobs.size(asset_key(digest)) is not None else digest
+
+    for digest in await asyncio.gather(*map(missing, digests)):
+        if digest is not None:
+            raise AssetMissing(
+                f"The bytes of {digests[digest].partition('@')[2]} ({digest}) are not in the blob store."
+            )
+
+
+def _digest_of(row: Row) -> str:
+    return str(orjson.loads(row.settings)["digest"])
+
+
+async def _answer(
+    connection: asyncpg.Connection,
+    course: CourseKey,
+    command: ImportCourse,
+    heads: Mapping[str, Head],
+    plan: Plan,
+) -> CommandCompleted:
+    version = await connection.fetchval("select announced from course where course_key = $1", course.canonical)
+    return CommandCompleted(
+        command_id=str(command.command_id),
+        command=COMMAND,
+        course_id=course.canonical,
+        outcome="done" if plan else "unchanged",
+        version=version,
+        draft_guid=heads[DRAFT].guid.hex() if DRAFT in heads else None,
+        published_guid=heads[PUBLISHED].guid.hex() if PUBLISHED in heads else None,
+        counts=plan.counts,
+    )

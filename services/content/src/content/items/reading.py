@@ -1,0 +1,118 @@
+"""Opening one block: which course, branch and version an address means to this caller, and whether they may."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.errors import Unauthorized
+from common.identity import Caller
+from common.keys import InvalidKey
+from common.resources import Resources
+from content.access import NotOnTeam, Standing, find_standing, is_team, settle
+from content.blocks.decision import is_public
+from content.blocks.errors import ItemNotFound, NotEnrolled
+from content.blocks.visibility import Viewer, has_started, is_staff_only, visible_blocks
+from content.courses.queries import Place, find_place
+from content.versions.cache import TreeCache
+from content.versions.models import DETACHED, DRAFT, PUBLISHED
+from content.versions.tree import Node, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A tree as the caller may see it."""
+
+    place: Place
+    standing: Standing
+    tree: Tree
+    is_team: bool
+    visible: Collection[str]
+    may_read: bool = True
+
+
+async def open_place(resources: Resources, trees: TreeCache, caller: Caller, text: str, *, now: datetime) -> Opened:
+    """The tree that a locator leads to, for those who may read it: the team what it asks for (its draft unless it
+    says otherwise), learners what is published and released.
+
+    Raises `ItemNotFound`, `Unauthorized`, `NotEnrolled`, `NotOnTeam`.
+    """
+    try:
+        place = await find_place(resources.pool, text)
+    except InvalidKey as error:
+        raise ItemNotFound(text) from error
+    if place is None:
+        raise ItemNotFound(text)
+    standing = await standing_of(resources, trees, caller, place)
+    if standing is None:
+        raise ItemNotFound(text)
+    team = is_team(caller, standing, place.course)
+    tree = await choose_tree(resources, trees, caller, place, standing, team=team)
+    if tree is None:
+        raise ItemNotFound(text)
+    if not (team or standing.is_enrolled or is_public(tree)):
+        raise Unauthorized if caller.is_anonymous else NotEnrolled
+    viewer = Viewer(sees_all=team, mode=standing.mode)
+    return Opened(place, standing, tree, team, visible_blocks(tree, viewer, now))
+
+
+async def standing_of(resources: Resources, trees: TreeCache, caller: Caller, place: Place) -> Standing | None:
+    """The caller's standing in a course; for an enrollment that may be on its way here is waited a moment."""
+
+    async def read() -> Standing | None:
+        return await find_standing(resources.pool, place.course, caller.user_id)
+
+    standing = await read()
+    if standing is None or caller.is_anonymous:
+        return standing
+    if standing.is_enrolled or is_team(caller, standing, place.course):
+        return standing
+    tree = await trees.at_head(resources.pool, place.course.canonical, PUBLISHED, standing.published)
+    if is_public(tree):
+        return standing
+    return await settle(resources.facts, read, lambda found: found is not None and found.is_enrolled)
+
+
+async def choose_tree(
+    resources: Resources, trees: TreeCache, caller: Caller, place: Place, standing: Standing, *, team: bool
+) -> Tree | None:
+    """Drafts and superseded versions are the team's. Raises `Unauthorized`, `NotOnTeam`."""
+    if place.version is not None and place.version != standing.published:
+        _require(caller, team)
+        return await trees.at_version(resources.pool, place.version)
+    branch = place.branch or (DRAFT if team else PUBLISHED)
+    if branch != PUBLISHED:
+        _require(caller, team)
+    guid = standing.published if branch == PUBLISHED else standing.draft if branch == DRAFT else None
+    return await trees.at_head(resources.pool, place.course.canonical, branch, guid)
+
+
+def _require(caller: Caller, team: bool) -> None:
+    if not team:
+        raise Unauthorized if caller.is_anonymous else NotOnTeam
+
+
+def find_node(opened: Opened, text: str, *, now: datetime) -> Node:
+    """The block itself. One that the caller may not see is as unknown as one that does not exist.
+
+    Raises `ItemNotFound`.
+    """
+    tree, place = opened.tree, opened.place
+    node: Node | None = None
+    if place.block is None:
+        node = tree.nodes.get(tree.root or "")
+    elif place.block_type is not None:
+        node = tree.nodes.get(f"{place.block_type}@{place.block}")
+    else:
+        named = [found for found in tree.nodes.values() if found.name == place.block]
+        node = min(named, key=lambda found: tree.order.get(found.block_id, len(tree.order)), default=None)
+    if node is None or not (node.block_id in opened.visible or opened.is_team or _is_readable_page(opened, node, now)):
+        raise ItemNotFound(text)
+    return node
+
+
+def _is_readable_page(opened: Opened, node: Node, now: datetime) -> bool:
+    """Pages beside the tree: what the course says about itself at any time, its tabs and updates once it has begun."""
+    if node.type not in DETACHED or is_staff_only(node) or node.settings.get("course_staff_only") is True:
+        return False
+    root = opened.tree.nodes.get(opened.tree.root or "")
+    return node.type == "about" or (root is not None and has_started(root, now) and not is_staff_only(root))

@@ -1,0 +1,184 @@
+"""`/course`, `/xblock` and `/item` of the 2013 design and of Studio, read."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.identity import Caller, CallerDep
+from common.keys import InvalidKey
+from common.resources import Resources
+from content.access import is_team
+from content.blocks.decision import is_public
+from content.blocks.visibility import Viewer, is_staff_only, visible_blocks
+from content.courses.errors import CourseNotFound
+from content.courses.queries import Listed, find_place, list_courses, list_team_courses, read_about
+from content.items.course_info import print_course, print_listed
+from content.items.negotiation import in_either_form
+from content.items.pages import block_page, courses_page, outline_page
+from content.items.reading import Opened, choose_tree, find_node, open_place, standing_of
+from content.items.serializing import Edit, TeamView, print_item
+from content.rendering.blocks import Rendering
+from content.rendering.links import Links
+from content.versions.cache import TreeCache
+from content.versions.models import PUBLISHED
+from content.versions.queries import read_definitions, read_edits
+from content.versions.tree import Node, Tree
+
+router = APIRouter(tags=["courses and blocks"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One request: who asks, with what, when."""
+
+    request: Request
+    resources: Resources
+    trees: TreeCache
+    caller: Caller
+    now: datetime
+
+    @classmethod
+    def of(cls, request: Request, caller: Caller) -> "_Asking":
+        return cls(request, request.state.resources, request.app.state.trees, caller, datetime.now(UTC))
+
+
+@router.get("/course", summary="All courses")
+@router.get("/api/content/v1/course", summary="All courses", operation_id="list_courses_v1")
+async def list_all_courses(request: Request, caller: CallerDep) -> Response:
+    """Ids, names and dates of all courses; those for staff only are left out for everyone else. JSON or a page."""
+    asking = _Asking.of(request, caller)
+
+    async def json() -> Response:
+        return _json([print_listed(listed) for listed in await _listed(asking)])
+
+    async def html() -> str:
+        return courses_page(await _listed(asking), user=caller.username)
+
+    return await in_either_form(request, caller, json=json, html=html)
+
+
+async def _listed(asking: _Asking) -> list[Listed]:
+    courses = await list_courses(asking.resources.pool)
+    caller = asking.caller
+    if caller.is_staff:
+        return courses
+    mine = await list_team_courses(asking.resources.pool, -1 if caller.user_id is None else caller.user_id)
+    return [
+        listed
+        for listed in courses
+        if listed.settings.get("visible_to_staff_only") is not True or listed.course.canonical in mine
+    ]
+
+
+@router.get("/course/{place:path}", summary="A course and its tree")
+@router.get("/api/content/v1/course/{place:path}", summary="A course and its tree", operation_id="get_course_v1")
+async def get_course(request: Request, place: str, caller: CallerDep) -> Response:
+    """What the course says about itself; to learners and the team also its tree, without content. JSON or a page."""
+    place = place.strip("/")
+    if not place:
+        return await list_all_courses(request, caller)
+    asking = _Asking.of(request, caller)
+
+    async def json() -> Response:
+        course = await _open_course(asking, place)
+        about = await read_about(asking.resources.pool, course.place.course)
+        team = await _team_view(asking, course.tree, list(course.tree.nodes.values())) if course.is_team else None
+        body = print_course(course, about, team=team, now=asking.now)
+        return _json(body, etag=course.tree.guid if course.is_team else None)
+
+    async def html() -> str:
+        course = await _open_course(asking, place)
+        about = await read_about(asking.resources.pool, course.place.course)
+        visible = course.visible if course.may_read else None
+        return outline_page(course.tree, visible, about.get("overview"), user=caller.username)
+
+    return await in_either_form(request, caller, json=json, html=html)
+
+
+async def _open_course(asking: _Asking, text: str) -> Opened:
+    """The course; for those who may not read its blocks with an empty tree.
+
+    Raises `CourseNotFound`, and what `choose_tree` raises.
+    """
+    try:
+        place = await find_place(asking.resources.pool, text)
+    except InvalidKey as error:
+        raise CourseNotFound from error
+    if place is None or place.block is not None:
+        raise CourseNotFound
+    standing = await standing_of(asking.resources, asking.trees, asking.caller, place)
+    if standing is None:
+        raise CourseNotFound
+    team = is_team(asking.caller, standing, place.course)
+    tree = await choose_tree(asking.resources, asking.trees, asking.caller, place, standing, team=team)
+    root = tree.nodes.get(tree.root or "") if tree else None
+    if tree is None or root is None or (is_staff_only(root) and not team):
+        raise CourseNotFound
+    may_read = team or standing.is_enrolled or is_public(tree)
+    visible = visible_blocks(tree, Viewer(sees_all=team, mode=standing.mode), asking.now) if may_read else {}
+    return Opened(place, standing, tree, team, visible, may_read)
+
+
+@router.get("/xblock/{place:path}", summary="A block")
+@router.get("/api/content/v1/xblock/{place:path}", summary="A block", operation_id="get_block_v1")
+@router.get("/item/{place:path}", summary="A block, at its address of 2013")
+@router.get("/api/content/v1/item/{place:path}", summary="A block", operation_id="get_item_v1")
+async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url_links: bool | None = None) -> Response:
+    """One block, by key or by locator. JSON or a page.
+
+    The team reads its draft unless the address says otherwise, and content as it is stored; learners read what is
+    published and released to them, with links that work outside the course (`rewrite_url_links` chooses).
+    """
+    place = place.strip("/") if not place.startswith("i4x:") else place.rstrip("/")
+    asking = _Asking.of(request, caller)
+
+    async def json() -> Response:
+        opened = await open_place(asking.resources, asking.trees, caller, place, now=asking.now)
+        node = find_node(opened, place, now=asking.now)
+        fields = await read_definitions(asking.resources.pool, [node.definition])
+        team = await _team_view(asking, opened.tree, [node]) if opened.is_team else None
+        item = print_item(
+            opened.tree,
+            node,
+            fields.get(node.definition, {}) if node.definition else {},
+            opened.visible,
+            team=team,
+            rewrite=not opened.is_team if rewrite_url_links is None else rewrite_url_links,
+            now=asking.now,
+        )
+        return _json(item, etag=opened.tree.guid if opened.is_team else None)
+
+    async def html() -> str:
+        opened = await open_place(asking.resources, asking.trees, caller, place, now=asking.now)
+        node = find_node(opened, place, now=asking.now)
+        shown = [
+            found for found in opened.tree.walk(node.block_id) if found is node or found.block_id in opened.visible
+        ]
+        fields = await read_definitions(asking.resources.pool, (found.definition for found in shown))
+        rendering = Rendering(opened.tree, opened.visible, fields, Links(opened.tree))
+        return block_page(rendering, node, user=caller.username)
+
+    return await in_either_form(request, caller, json=json, html=html)
+
+
+async def _team_view(asking: _Asking, tree: Tree, nodes: list[Node]) -> TeamView:
+    """The published state beside what the team reads, and who made both."""
+    pool = asking.resources.pool
+    published = await asking.trees.at_head(pool, tree.course.canonical, PUBLISHED, None)
+    twins = [published.nodes[node.block_id] for node in nodes if published and node.block_id in published.nodes]
+    edits = await read_edits(pool, tree.guid, (node.edited for node in nodes))
+    published_edits = await read_edits(pool, published.guid, (twin.edited for twin in twins)) if published else {}
+    return TeamView(
+        published,
+        {number: Edit(*edit) for number, edit in edits.items()},
+        {number: Edit(*edit) for number, edit in published_edits.items()},
+    )
+
+
+def _json(body: object, *, etag: str | None = None) -> Response:
+    headers = {"ETag": f'"{etag}"'} if etag else None
+    return Response(orjson.dumps(body), headers=headers, media_type="application/json")

@@ -1,0 +1,78 @@
+"""Links that authors write for inside the course, as addresses that work outside it."""
+
+import re
+
+from common.keys import AssetKey, InvalidKey, UsageKey, clean_asset_name
+from content.versions.tree import Tree
+
+# Quoted, as attribute values and script strings are, or in the url() of a style.
+_LINK = re.compile(
+    r"""(?P<before>["'(])
+        (?P<link>/static/[^"'()<>\s]*|/jump_to_id/[^"'()<>\s]*|(?:/courses/[^"'()<>\s]+)?/jump_to(?:_id)?/[^"'()<>\s]+|/c4x/[^"'()<>\s]+)
+        (?P<after>["')])""",
+    re.VERBOSE,
+)
+
+
+class Links:
+    """Rewrites the links of one tree's texts."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._by_name: dict[str, str] | None = None
+
+    def asset(self, path: str) -> str:
+        """The address of the uploaded file that `/static/<path>` means."""
+        name, mark, rest = _split(path)
+        return f"/{AssetKey(self._tree.course, clean_asset_name(name))}{mark}{rest}"
+
+    def block(self, block_id: str) -> str:
+        return f"/xblock/{self._tree.usage(block_id)}"
+
+    def rewrite(self, text: str) -> str:
+        """*text* with every link of the course made to work; what leads nowhere stays as it was."""
+        return _LINK.sub(self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        link = match["link"]
+        target = self.follow(link)
+        return f"{match['before']}{target or link}{match['after']}"
+
+    def follow(self, link: str) -> str | None:
+        """Where a link of the course leads; None for any other."""
+        if link.startswith("/static/"):
+            return self.asset(link.removeprefix("/static/"))
+        if link.startswith("/c4x/"):
+            try:
+                key = AssetKey.parse(link, self._tree.course)
+            except InvalidKey:
+                return None
+            return f"/{key}" if key.course else None
+        _, kind, place = link.partition("/jump_to_id/")
+        if not kind:
+            _, kind, place = link.partition("/jump_to/")
+        name, mark, rest = _split(place)
+        block_id = self._find(name) if kind == "/jump_to_id/" else self._find_usage(name)
+        return f"{self.block(block_id)}{mark}{rest}" if block_id else None
+
+    def _find(self, name: str) -> str | None:
+        if self._by_name is None:
+            self._by_name = {}
+            for block_id in self._tree.order:
+                self._by_name.setdefault(self._tree.nodes[block_id].name, block_id)
+        return self._by_name.get(name)
+
+    def _find_usage(self, text: str) -> str | None:
+        try:
+            usage = UsageKey.parse(text, self._tree.course)
+        except InvalidKey:
+            return None
+        return usage.local if usage.local in self._tree.nodes else self._find(usage.id)
+
+
+def _split(link: str) -> tuple[str, str, str]:
+    """Name, mark and what follows it: a query or a fragment is kept."""
+    found = re.search(r"[?#]", link)
+    if found is None:
+        return link, "", ""
+    return link[: found.start()], found.group(), link[found.end() :]

@@ -1,0 +1,11 @@
+"""What the content service reads from its environment, beside what all services share."""
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Each variable is listed once in the README."""
+
+    asset_max_age: int = 300
+    anonymous_max_age: int = 300
+    tree_cache_blocks: int = 200_000

@@ -1,0 +1,21 @@
+"""Refusals about teams."""
+
+from common.errors import Forbidden, NotFound
+
+
+class UserNotFound(NotFound):
+    """No account has this username."""
+
+    code = "user_not_found"
+
+
+class NotAMember(NotFound):
+    """This person is not on the team of the course."""
+
+    code = "not_a_member"
+
+
+class NotInstructor(Forbidden):
+    """Only the instructors of a course and global staff manage its team."""
+
+    code = "instructor_required"

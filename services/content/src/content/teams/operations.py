@@ -1,0 +1,58 @@
+"""Changing a course's team. Each change is announced with the whole team."""
+
+from typing import Literal
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.keys import CourseKey
+from common.messaging import outbox
+from content.events import CourseTeamChanged, TeamMember
+
+Role = Literal["instructor", "staff"]
+
+# The course row is the lock: versions of members are given in the order in which changes commit.
+_LOCK = "select team_version from course where course_key = $1 and deleted_at is null for update"
+_FIND = "select role, removed from course_team where course_key = $1 and user_id = $2"
+_PUT = """
+insert into course_team as t (course_key, user_id, username, role, removed, version)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (course_key, user_id) do update
+  set username = excluded.username, role = excluded.role, removed = excluded.removed, version = excluded.version,
+      changed_at = now()"""
+_COUNT = "update course set team_version = $2 where course_key = $1"
+_TEAM = """
+select user_id, username, role, version, removed from course_team where course_key = $1 order by user_id"""
+
+
+async def set_role(
+    session: AsyncSession,
+    connection: asyncpg.Connection,
+    course: CourseKey,
+    *,
+    user_id: int,
+    username: str,
+    role: Role | None,
+) -> bool | None:
+    """Give a person a role, or (None) take it away; False when nothing changed, None when there is no such course."""
+    version = await connection.fetchval(_LOCK, course.canonical)
+    if version is None:
+        return None
+    now = await connection.fetchrow(_FIND, course.canonical, user_id)
+    held = now["role"] if now and not now["removed"] else None
+    if held == role:
+        return False
+    kept = role or (now["role"] if now else "staff")
+    await connection.execute(_PUT, course.canonical, user_id, username, kept, role is None, version + 1)
+    await connection.execute(_COUNT, course.canonical, version + 1)
+    await announce_team(session, connection, course, version=version + 1)
+    return True
+
+
+async def announce_team(
+    session: AsyncSession, connection: asyncpg.Connection, course: CourseKey, *, version: int
+) -> None:
+    """Record the whole team, those who left included: a reader needs no earlier message."""
+    members = [TeamMember(**dict(row)) for row in await connection.fetch(_TEAM, course.canonical)]
+    event = CourseTeamChanged(course_id=course.canonical, version=version, members=members)
+    outbox.record(session, event, aggregate=f"{course.canonical} team", version=version)

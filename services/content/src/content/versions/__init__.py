@@ -1,0 +1,1 @@
+"""Branches, versions and block rows: the store."""
