@@ -19,7 +19,7 @@ from import_export.tasks.replies import CommandCompleted
 from import_export.tasks.wakeups import announce_change
 
 ANSWER_WITHIN = timedelta(minutes=10)
-_TOUCH = text("update archive set used_at = :now where key = :key and used_at < :now - interval '1 minute'")
+_TOUCH = text("update archive set used_at = :now where key = :key and used_at < cast(:now as timestamptz) - interval '1 minute'")
 
 
 def choice_of(job: Job) -> Choice:
