@@ -28,6 +28,7 @@ disk_free_limit.absolute = 50MB
 raft.wal_max_size_bytes = 33554432
 log.console = true
 log.console.level = info
+log.connection.level = warning
 log.file = false
 """
 _HANDSHAKE = b"AMQP\0\0\x09\x01"
