@@ -1,6 +1,7 @@
 """A gateway in front of scripted services: in this process for its features, as a real process for the data path."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import socket
@@ -18,6 +19,7 @@ from common.resources import open_resources
 from common.testing.identity import TestKeys
 from common.testing.waiting import until
 from gateway.app import create_app
+from gateway.context import Gateway
 from gateway.proxy.front import Front
 from gateway.proxy.table import SERVICES
 from gateway.settings import Settings
@@ -155,12 +157,11 @@ def values(
         "admin_client_secret": CLIENT_SECRET,
         "edx_api_key": API_KEY,
         "upstreams": dict.fromkeys(SERVICES, "http://127.0.0.1:9"),
+        "token_issuer": "https://issuer.example.org",
         "rate_limits": "off",
         "access_log": False,
         "database_pool": 4,
     }
-
-
 
 
 @pytest.fixture(scope="session")
@@ -276,7 +277,9 @@ async def through(gateway_process: asyncio.subprocess.Process) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def connection(port: int, source: str = "127.0.0.1") -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connection(
+    port: int, source: str = "127.0.0.1"
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     try:
         yield reader, writer
@@ -294,3 +297,21 @@ def dial(gateway_process: asyncio.subprocess.Process) -> Callable[..., object]:
     return make
 
 
+@pytest.fixture(scope="session")
+def gateway(client: httpx.AsyncClient) -> Gateway:
+    """The parts of the gateway behind `client`."""
+    front = client._transport.app  # type: ignore[attr-defined]
+    made = front._parts.state["gateway"]
+    assert isinstance(made, Gateway)
+    return made
+
+
+@pytest.fixture
+def forget(gateway: Gateway) -> Callable[[], None]:
+    """What five seconds do: the authenticator's cache is over."""
+
+    def do() -> None:
+        for key, kept in gateway.authenticator._kept.items():
+            gateway.authenticator._kept[key] = dataclasses.replace(kept, until=0.0)
+
+    return do

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import asyncpg
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import SecretStr
 from starlette.requests import Request
 
@@ -49,6 +49,7 @@ def _paging(page: str | None = None, page_size: str | None = None) -> PageReques
 
 Staff = Annotated[Caller, Depends(_staff)]
 SignedIn = Annotated[Caller, Depends(_user)]
+Number = Annotated[int, Path(ge=1, lt=2**63)]
 Paging = Annotated[PageRequest, Depends(_paging)]
 
 
@@ -165,13 +166,13 @@ async def list_external_ids(
 
 
 @router.get("/external_ids/{number}", response_model=ExternalIdOut)
-async def get_external_id(number: int, caller: Staff, session: ReadSession) -> object:
+async def get_external_id(number: Number, caller: Staff, session: ReadSession) -> object:
     """One linked external id."""
     return _link(*await queries.get_external_id(session, number))
 
 
 @router.delete("/external_ids/{number}", status_code=204)
-async def unlink_external_id(number: int, caller: Staff, session: WriteSession) -> Response:
+async def unlink_external_id(number: Number, caller: Staff, session: WriteSession) -> Response:
     """Unlink an external id."""
     await operations.unlink_external_id(session, number, now=datetime.now(UTC))
     return Response(status_code=204)
@@ -207,13 +208,13 @@ async def list_org_roles(
 
 
 @router.get("/org_roles/{number}", response_model=OrgRoleOut)
-async def get_org_role(number: int, caller: Staff, session: ReadSession) -> object:
+async def get_org_role(number: Number, caller: Staff, session: ReadSession) -> object:
     """One org role."""
     return _role(*await queries.get_org_role(session, number))
 
 
 @router.delete("/org_roles/{number}", status_code=204)
-async def take_org_role(number: int, caller: Staff, session: WriteSession) -> Response:
+async def take_org_role(number: Number, caller: Staff, session: WriteSession) -> Response:
     """Take an org role away."""
     await operations.take_org_role(session, number)
     return Response(status_code=204)
@@ -256,13 +257,13 @@ async def list_creator_grants(
 
 
 @router.get("/creator_grants/{number}", response_model=CreatorGrantOut)
-async def get_creator_grant(number: int, caller: Staff, session: ReadSession) -> object:
+async def get_creator_grant(number: Number, caller: Staff, session: ReadSession) -> object:
     """One creator grant."""
     return _grant(*await queries.get_creator_grant(session, number))
 
 
 @router.delete("/creator_grants/{number}", status_code=204)
-async def take_creator_grant(number: int, caller: SignedIn, session: WriteSession) -> Response:
+async def take_creator_grant(number: Number, caller: SignedIn, session: WriteSession) -> Response:
     """Take a creator grant away; also by the holder of a wider designation."""
     await operations.take_creator_grant(session, caller, number)
     return Response(status_code=204)

@@ -1,5 +1,7 @@
 """Refusals of the gateway itself, in the shape of the API family that was addressed."""
 
+from collections.abc import Sequence
+
 import orjson
 from starlette.types import Send
 
@@ -29,7 +31,7 @@ def denied_by_limit(decision: Decision) -> Denied:
     retry = (b"retry-after", b"%d" % decision.retry_after)
     if decision.unavailable:
         return Denied(503, "unavailable", decision.message, headers=(retry,))
-    return Denied(429, "throttled", decision.message, headers=(*decision.headers, retry))
+    return Denied(429, "throttled", decision.message, headers=(retry,))
 
 
 def denied_by_failure(failure: Failure) -> Denied:
@@ -50,8 +52,11 @@ def denied_by_credentials(bad: BadCredentials, style: ErrorStyle) -> Denied:
     return Denied(bad.status, code, bad.message, headers=headers, body=body)
 
 
-async def send_denied(send: Send, denied: Denied, *, style: ErrorStyle, request_id: str, path: str, head: bool) -> None:
-    body = denied.body
+async def send_denied(
+    send: Send, denied: Denied, *, style: ErrorStyle, extra: Sequence[Header], path: str, head: bool
+) -> None:
+    """`extra` goes on every answer of this request; it begins with the request id."""
+    body, request_id = denied.body, extra[0][1].decode()
     if body is None:
         body = style(Answer(denied.status, denied.code, denied.message, {}, path=path, request_id=request_id))
     data = orjson.dumps(body)
@@ -59,7 +64,7 @@ async def send_denied(send: Send, denied: Denied, *, style: ErrorStyle, request_
     headers = [
         (b"content-type", media),
         (b"content-length", b"%d" % len(data)),
-        (b"x-request-id", request_id.encode()),
+        *extra,
         *denied.headers,
     ]
     await send({"type": "http.response.start", "status": denied.status, "headers": headers})

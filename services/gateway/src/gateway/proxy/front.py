@@ -129,6 +129,7 @@ class Front:
         address = parts.proxies.client(peer, incoming)
         target = parts.table.find(path)
         style: ErrorStyle = target.style if target is not None else problem_style
+        extra: list[Header] = [(b"x-request-id", request_id.encode())]
         principal: Principal | None = None
         status = 500
         try:
@@ -137,13 +138,12 @@ class Front:
                 raise Denied(404, "not_found", "Not found.")
             _check_size(scope, incoming)
             principal = await self._principal(target, incoming, method)
-            extra: list[Header] = [(b"x-request-id", request_id.encode())]
             rate = parts.limiter.rate_class(method, path)
             if rate is not None:
                 decision = await parts.limiter.decide(rate, principal.caller, address=address, client=principal.client)
+                extra.extend(decision.headers)
                 if not decision.allowed:
                     raise denied_by_limit(decision)
-                extra.extend(decision.headers)
             identity = principal.token(target.service, parts.key)
             said = self._said(scope, incoming, identity, request_id, peer, address)
             if target.service == GATEWAY:
@@ -152,13 +152,13 @@ class Front:
                 status = await self._pass_on(scope, receive, send, target, incoming, said, extra)
         except Denied as denied:
             status = denied.status
-            await self._deny(scope, receive, send, denied, incoming, style, request_id)
+            await self._deny(scope, receive, send, denied, incoming, style, extra)
         except ClientGone:
             status = 499
         except Failure as failure:
             status = failure.status
             log.warning("upstream_failure", code=failure.code, service=target.service if target else None)
-            await self._deny(scope, receive, send, denied_by_failure(failure), incoming, style, request_id)
+            await self._deny(scope, receive, send, denied_by_failure(failure), incoming, style, extra)
         finally:
             seconds = perf_counter() - started
             route = target.prefix if target is not None else "unmatched"
@@ -297,14 +297,14 @@ class Front:
         denied: Denied,
         incoming: Incoming,
         style: ErrorStyle,
-        request_id: str,
+        extra: list[Header],
     ) -> None:
         if incoming.chunked or incoming.length > HIGH_WATER:
-            denied.headers = (*denied.headers, (b"connection", b"close"))
+            extra.append((b"connection", b"close"))
             await linger(receive)
         head = scope["method"] == "HEAD"
         with contextlib.suppress(OSError):
-            await send_denied(send, denied, style=style, request_id=request_id, path=scope["path"], head=head)
+            await send_denied(send, denied, style=style, extra=extra, path=scope["path"], head=head)
 
     def _count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Children are kept: looking them up by label costs more than counting."""
@@ -320,6 +320,8 @@ class Front:
 
 def _check_size(scope: Scope, incoming: Incoming) -> None:
     """Raises `Denied` for URLs and heads that no honest client sends."""
+    if incoming.misframed:  # the server starts a request before it has seen that its body cannot be read
+        raise Denied(400, "misframed", "The length of the request body is not clear.")
     if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URL:
         raise Denied(414, "url_too_long", "The URL is too long.")
     if incoming.size > MOST_BYTES or len(scope["headers"]) > MOST_FIELDS:

@@ -65,6 +65,7 @@ class Incoming:
         "host",
         "idempotency_key",
         "length",
+        "misframed",
         "passed",
         "request_id",
         "size",
@@ -77,7 +78,7 @@ class Incoming:
         self.forwarded_for = self.forwarded_host = self.forwarded_proto = b""
         self.authorizations = self.size = 0
         self.length = -1
-        self.chunked = self.idempotency_key = False
+        self.chunked = self.misframed = self.idempotency_key = False
         self.passed: list[Header] = []
         named: set[bytes] | None = None
         for field in headers:
@@ -109,8 +110,10 @@ class Incoming:
         elif name == b"host":
             self.host = value
         elif name == b"content-length":
-            self.length = int(value) if value.isdigit() and len(value) < 19 else -1
+            self.misframed |= self.length >= 0 or self.chunked or not (value.isdigit() and len(value) < 19)
+            self.length = 0 if self.misframed else int(value)
         elif name == b"transfer-encoding":
+            self.misframed |= self.length >= 0 or self.chunked or value.strip().lower() != b"chunked"
             self.chunked = True
         elif name == b"x-edx-api-key":
             self.api_key = value
