@@ -1,9 +1,10 @@
 """Every message this service hears, and what it leads to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.database import raw
@@ -12,6 +13,7 @@ from common.resources import Resources
 from enrollment.account_copies.operations import store_accounts
 from enrollment.account_copies.schemas import UsersChanged
 from enrollment.commands.operations import ENROLL, UNENROLL, CommandHandler
+from enrollment.commands.schemas import EnrollHeard, UnenrollHeard
 from enrollment.course_copies.operations import store_courses
 from enrollment.course_copies.schemas import CoursesChanged
 from enrollment.course_teams.operations import store_teams
@@ -22,6 +24,16 @@ from enrollment.settings import Settings
 RECOUNT_AFTER: Final = timedelta(seconds=10)
 # 20 commands of 500 items are decided in two waves of one transaction; more would only hold its locks longer
 COMMANDS_AT_ONCE: Final = 20
+
+
+# type → what is read of it; commands are read item by item (commands.schemas), these are the shapes promised for them
+HEARS: Final[Mapping[str, type[BaseModel]]] = {
+    "accounts.user.changed.v1": UsersChanged,
+    "course_catalog.course.changed.v1": CoursesChanged,
+    "content.course_team.changed.v1": TeamChanged,
+    ENROLL: EnrollHeard,
+    UNENROLL: UnenrollHeard,
+}
 
 
 async def hear_accounts(session: AsyncSession, messages: Sequence[Message]) -> None:

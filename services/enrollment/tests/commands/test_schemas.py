@@ -21,21 +21,10 @@ def read(body, kind="enroll"):
     return read_command(content, kind, broker_user="erp", reply_to=None, received_at=NOW)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        {},
-        command(command_id=None),
-        command(command_id=""),
-        command(command_id=7),
-        command(command_id="x" * 256),
-        command(command_id="a\x00b"),
-    ],
-)
+BAD_IDS = (None, "", 7, "x" * 256, "a\x00b")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", {}, *(command(command_id=bad) for bad in BAD_IDS)])
 def test_without_a_readable_command_id_there_is_nobody_to_answer(body):
     with pytest.raises(Unreadable):
         read(body)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from enrollment.commands.models import Options
 
@@ -39,8 +39,8 @@ class AttributeWanted(_Heard):
     value: Annotated[str, StringConstraints(max_length=MAX_ID)]
 
 
-class Item(_Heard):
-    """A learner and a course; unenroll items use no more than that."""
+class Named(_Heard):
+    """A learner and a course."""
 
     ref: str | int | None = None
     username: Short | None = None
@@ -48,15 +48,20 @@ class Item(_Heard):
     external_key: Short | None = None
     program_uuid: Short | None = None
     course_id: Short
-    mode: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
-    is_active: bool | None = None
-    cohort: Short | None = None
-    attributes: Annotated[tuple[AttributeWanted, ...], BeforeValidator(_tuple)] = ()
 
     @property
     def is_addressed(self) -> bool:
         """One of the three ways to name a learner; a username stands over an e-mail address, as by HTTP."""
         return bool(self.username or self.email or (self.external_key and self.program_uuid))
+
+
+class Item(Named):
+    """A learner, a course, and what the learner shall be there; unenrolling uses no more than the first two."""
+
+    mode: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    is_active: bool | None = None
+    cohort: Short | None = None
+    attributes: Annotated[tuple[AttributeWanted, ...], BeforeValidator(_tuple)] = ()
 
 
 class _OptionsHeard(BaseModel):
@@ -80,16 +85,31 @@ def _instant(value: object) -> datetime:
 _When = Annotated[datetime, BeforeValidator(_instant)]
 
 
-class _Envelope(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
+class _Envelope(_Heard):
     command_id: Short
     requested_by: Short | dict[str, object]
     reason: Annotated[str, StringConstraints(max_length=2000)] | None = None
     issued_at: _When | None = None
     expires_at: _When | None = None
     options: _OptionsHeard | None = None
+
+
+class _AnyItems(_Envelope):
+    """Items are read one by one: a bad one harms no neighbour."""
+
     items: list[object]
+
+
+class EnrollHeard(_Envelope):
+    """enrollment.enroll.v1"""
+
+    items: Annotated[list[Item], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class UnenrollHeard(_Envelope):
+    """enrollment.unenroll.v1"""
+
+    items: Annotated[list[Named], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 _ITEMS: Final = TypeAdapter(list[Item])
@@ -158,7 +178,7 @@ def read_command(
     if not isinstance(items, list) or not items:
         raise RefusedWhole(command_id, "malformed", f"items: a list of 1 to {MAX_ITEMS} items is required.")
     try:
-        envelope = _Envelope.model_validate(parsed)
+        envelope = _AnyItems.model_validate(parsed)
     except ValidationError as error:
         raise RefusedWhole(command_id, "malformed", _first(error)) from error
     issued_at = envelope.issued_at

@@ -1,9 +1,9 @@
 """The enroll POST as one constant statement: facts, decision, seat, row, history, outbox and reply.
 
 All parts see one snapshot. A row that another request inserts meanwhile is invisible to the facts yet met by the
-insert: it is left alone, `refuse_raced()` undoes the whole statement, and the caller repeats it. A row that was there is
-locked with the facts. `on conflict do nothing`, because a statement that holds a seat must not wait for an enrollment's
-lock: whoever holds that may be waiting for the seat.
+insert: it is left alone, `refuse_raced()` undoes the whole statement, and the caller repeats it. A row that was there
+is locked with the facts. `on conflict do nothing`, because a statement that holds a seat must not wait for the lock of
+an enrollment: whoever holds that may be waiting for the seat.
 """
 
 from typing import Final
