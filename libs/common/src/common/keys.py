@@ -18,6 +18,9 @@ _GUID = re.compile(r"[0-9a-fA-F]{24}|[0-9a-fA-F]{32}")
 _NOT_IN_NAME = re.compile(r"[^\w\-~.:%]")
 _NOT_IN_ASSET = re.compile(r"[^\w\-.%]")
 _TAGS: Final = ("branch", "version", "type", "block")
+_BLOCK_SCHEMES: Final = ("block-v1", "lib-block-v1")
+_ASSET_SCHEMES: Final = ("asset-v1",)
+_LOCATOR_SCHEMES: Final = ("course-v1", "library-v1", "i4x", *_BLOCK_SCHEMES)
 _LONG_BRANCH: Final = {"draft": "draft-branch", "published": "published-branch"}
 _SHORT_BRANCH: Final = {"draft-branch": "draft", "published-branch": "published"}
 
@@ -62,7 +65,7 @@ class CourseKey:
 
     @property
     def canonical(self) -> str:
-        if self.kind == "library":
+        if self.is_library:
             return f"library-v1:{self.org}+{self.course}"
         return f"course-v1:{self.org}+{self.course}+{self.run}"
 
@@ -102,7 +105,7 @@ class UsageKey:
         """Read a block key; `course` supplies the run of an `i4x://` key of that organization and number."""
         if text.startswith("i4x://"):
             return cls._parse_i4x(text, course)
-        where = _parse_key(text)
+        where = _parse_key(text, _BLOCK_SCHEMES)
         if where is None or where.block is None or where.block_type is None:
             raise InvalidKey(text, "a block key")
         return cls(where.course, where.block_type, where.block, where.branch, where.version)
@@ -135,12 +138,9 @@ class UsageKey:
     @property
     def i4x(self) -> str:
         """The spelling of 2012, which says neither run nor version."""
-        if self.course is not None:
-            org, number = self.course.org, self.course.course
-        elif self.legacy is not None:
-            org, number = self.legacy
-        else:
+        if self.course is None and self.legacy is None:
             raise InvalidKey(str(self), "a block of a known course")
+        org, number = (self.course.org, self.course.course) if self.course else self.legacy or ("", "")
         revision = f"@{self.branch}" if self.branch else ""
         return f"i4x://{org}/{number}/{self.type}/{self.id}{revision}"
 
@@ -174,7 +174,7 @@ class AssetKey:
 
     @classmethod
     def parse(cls, text: str, course: CourseKey | None = None) -> Self:
-        """Read `asset-v1:…` or `/c4x/…`; `course` supplies the run of the latter."""
+        """Read `asset-v1:…` or `/c4x/…`; `course` supplies the run of the latter, and says that it is a library."""
         if text.startswith(("/c4x/", "c4x/")):
             parts = text.removeprefix("/").split("/")[1:]
             if len(parts) != 4 or not all(map(_PART.fullmatch, parts[:3])) or not _NAME.fullmatch(parts[3]):
@@ -183,10 +183,11 @@ class AssetKey:
             if course is not None and (course.org, course.course) == (org, number):
                 return cls(course, name, asset_type)
             return cls(None, name, asset_type, legacy=(org, number))
-        where = _parse_key(text, prefix="asset-v1:")
+        where = _parse_key(text, _ASSET_SCHEMES)
         if where is None or where.course is None or where.block is None or where.block_type is None:
             raise InvalidKey(text, "an asset key")
-        return cls(where.course, where.block, where.block_type)
+        is_of_library = course is not None and course.is_library and course.slashed == where.course.slashed
+        return cls(course if is_of_library else where.course, where.block, where.block_type)
 
     @property
     def c4x(self) -> str:
@@ -196,10 +197,7 @@ class AssetKey:
     def __str__(self) -> str:
         if self.course is None:
             return self.c4x
-        owner = f"{self.course.org}+{self.course.course}"
-        if not self.course.is_library:
-            owner += f"+{self.course.run}"
-        return f"asset-v1:{owner}+type@{self.type}+block@{self.name}"
+        return f"asset-v1:{self.course.slashed.replace('/', '+')}+type@{self.type}+block@{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,31 +302,25 @@ def clean_asset_name(path: str) -> str:
 
 
 def _print_key(prefix: str, library: str, course: CourseKey | None, branch: str | None, version: str | None) -> str:
-    parts = []
-    if course is not None:
-        parts += [course.org, course.course] if course.is_library else [course.org, course.course, course.run]
-    if branch:
-        parts.append(f"branch@{long_branch(branch)}")
-    if version:
-        parts.append(f"version@{version}")
+    parts = [] if course is None else [course.canonical.partition(":")[2]]
+    parts += [f"branch@{long_branch(branch)}"] if branch else []
+    parts += [f"version@{version}"] if version else []
     return f"{library if course is not None and course.is_library else prefix}:{'+'.join(parts)}"
 
 
-def _parse_key(text: str, prefix: str | None = None) -> Locator | None:
-    """A `+` key of any kind, or a course key with slashes; None when it is neither."""
+def _parse_key(text: str, schemes: tuple[str, ...] = _LOCATOR_SCHEMES) -> Locator | None:
+    """A key of one of these schemes; None when it is none."""
     scheme, colon, body = text.partition(":")
-    if colon and (prefix is None or text.startswith(prefix)) and len(text) <= 4 * MAX_KEY_LENGTH:
-        if scheme in ("course-v1", "block-v1", "asset-v1"):
-            return _parse_tagged(body, library=False, with_block=scheme != "course-v1")
-        if scheme in ("library-v1", "lib-block-v1"):
-            return _parse_tagged(body, library=True, with_block=scheme == "lib-block-v1")
-    if text.startswith("i4x://"):
+    if not colon or scheme not in schemes or len(text) > 4 * MAX_KEY_LENGTH:
+        return None
+    if scheme == "i4x":
         try:
             usage = UsageKey.parse(text)
         except InvalidKey:
             return None
         return Locator(None, None, usage.branch, None, usage.type, usage.id, usage.legacy)
-    return None
+    is_library = scheme in ("library-v1", "lib-block-v1")
+    return _parse_tagged(body, library=is_library, with_block=scheme not in ("course-v1", "library-v1"))
 
 
 def _parse_tagged(body: str, *, library: bool, with_block: bool) -> Locator | None:
