@@ -1,8 +1,10 @@
 """The whole system, started once for all integration tests: real servers, five processes, the gateway in front."""
 
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,8 +17,23 @@ from api import Client, admin_of
 from common.testing.system import System, running_system
 
 
+@dataclass(frozen=True)
+class Running:
+    """A system that somebody else started, in its home folder: enough for the tests that kill nothing."""
+
+    home: Path
+
+    @property
+    def base_url(self) -> str:
+        return str(json.loads((self.home / "credentials.json").read_text())["base_url"])
+
+
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
+def system() -> Iterator[System | Running]:
+    """A system of the tests' own; with LECTERN_TEST_HOME (`.lectern` after `make start`) the one that runs there."""
+    if home := os.environ.get("LECTERN_TEST_HOME"):
+        yield Running(Path(home))
+        return
     with running_system(environment={"gateway": {"LECTERN_RATE_LIMITS": "off"}}) as system:
         yield system
 

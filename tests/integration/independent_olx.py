@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CONTAINERS = {"course", "chapter", "sequential", "vertical", "library_content"}
+CONTAINERS = {"course", "chapter", "sequential", "vertical", "library_content", "field_trip"}
 NOT_SETTINGS = {"url_name", "filename", "slug", "org", "course"}
 
 
@@ -34,6 +34,15 @@ class Archive:
     blocks: dict[str, Block]
     static: dict[str, str]
     about: dict[str, str]
+    source: tuple[str, str, str]
+
+    def moved(self, text: str) -> str:
+        """Links to the source course's own files and blocks become links that hold in any course."""
+        org, course, run = map(re.escape, self.source)
+        files = rf"/(?:asset-v1:{org}\+{course}\+{run}\+type@asset\+block@|c4x/{org}/{course}/asset/)"
+        text = re.sub(rf"(?<![^\"'(&;]){files}(?=[\w.%-])", "/static/", text)
+        jump = rf"/courses/course-v1:{org}\+{course}\+{run}/jump_to/block-v1:{org}\+{course}\+{run}\+type@\w+\+block@"
+        return re.sub(jump, "/jump_to_id/", text)
 
 
 def canonical(element: ET.Element) -> str:
@@ -53,6 +62,7 @@ def read(path: Path) -> Archive:
     inside = {posixpath.relpath(name, base): data for name, data in files.items() if name.startswith(f"{base}/")}
     pointer = ET.fromstring(inside["course.xml"])
     policy = json.loads(inside[f"policies/{pointer.get('url_name')}/policy.json"])
+    source = (pointer.get("org", ""), pointer.get("course", ""), pointer.get("url_name", ""))
     blocks: dict[str, Block] = {}
     _read_block(pointer, inside, policy, blocks)
     static = {
@@ -65,7 +75,7 @@ def read(path: Path) -> Archive:
         for name, data in inside.items()
         if name.startswith("about/") and name.count("/") == 1
     }
-    return Archive(f"course@{pointer.get('url_name')}", blocks, static, about)
+    return Archive(f"course@{pointer.get('url_name')}", blocks, static, about, source)
 
 
 def _read_block(element: ET.Element, files: dict[str, bytes], policy: dict, blocks: dict[str, Block]) -> str:
@@ -84,7 +94,9 @@ def _read_block(element: ET.Element, files: dict[str, bytes], policy: dict, bloc
         block.text = files[f"html/{source}.html"].decode()
         return f"{kind}@{name}"
     for child in element:
-        if kind in CONTAINERS and not (kind == "course" and child.tag in {"wiki", "textbook"}):
+        if kind == "course" and child.tag in {"wiki", "textbook"}:
+            continue
+        if kind in CONTAINERS:
             block.children.append(_read_block(child, files, policy, blocks))
         else:
             block.inner.append(canonical(child))
@@ -95,6 +107,10 @@ def same_value(expected: str, actual: object) -> bool:
     """A setting may be stored as the text it was, or as the JSON value that the text spells."""
     if actual == expected or actual == html.unescape(expected):
         return True
+    if isinstance(actual, bool) or actual is None:
+        return {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None}[
+            expected
+        ] is actual
     try:
         decoded = json.loads(expected)
     except ValueError:

@@ -11,6 +11,8 @@ import pytest
 from api import Client, finished, grant, new_user, pack, push
 from plain_publisher import publish
 
+from common.testing.waiting import until
+
 
 def tar_of(*members: tuple[str, bytes]) -> bytes:
     buffer = io.BytesIO()
@@ -154,8 +156,6 @@ async def test_a_command_id_used_again_for_something_else_is_rejected(admin, amq
 
 
 async def test_a_message_without_a_readable_command_id_is_parked(admin, amqp):
-    import asyncio
-
     connection = await aio_pika.connect(amqp)
     marker = uuid.uuid4().hex
     async with connection:
@@ -163,12 +163,18 @@ async def test_a_message_without_a_readable_command_id_is_parked(admin, amqp):
         exchange = await channel.get_exchange("lectern.commands")
         body = f'{{"no id": "{marker}"'.encode()
         await exchange.publish(aio_pika.Message(body), routing_key="enrollment.enroll.v1")
-    async with asyncio.timeout(15):
-        while True:
-            parked = await admin.json("/api/operations/v1/enrollment/parked")
-            if marker in json.dumps(parked):
-                break
-            await asyncio.sleep(0.1)
+
+    async def parked() -> dict | None:
+        listed = await admin.json("/api/operations/v1/enrollment/parked")
+        for entry in listed["results"]:
+            shown = await admin.json(f"/api/operations/v1/enrollment/parked/{entry['id']}")
+            if marker in json.dumps(shown):
+                return shown
+        return None
+
+    found = await until(parked, what="parked message")
+    assert found["queue"] == "enrollment.commands"
+    assert found["reason"] in {"malformed", "permanent"}
 
 
 async def test_the_good_course_still_goes_in_afterwards(robot, sample_course):
