@@ -105,6 +105,11 @@ class ScriptedService:
         self.seen.clear()
         self.connections = self.closed = 0
 
+    @property
+    def live(self) -> int:
+        """Connections that are open now."""
+        return len(self._writers)
+
     def drop_all(self) -> None:
         """End every connection from this side."""
         for writer in list(self._writers):
@@ -262,7 +267,7 @@ async def gateway_process(
         except httpx.TransportError:
             return False
 
-    await until(answers, timeout=20, what="answer of the gateway")
+    await until(answers, timeout=60, what="answer of the gateway")
     yield process
     process.terminate()
     await asyncio.wait_for(process.wait(), 15)

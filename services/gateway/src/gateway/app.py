@@ -18,7 +18,7 @@ from gateway.health.routes import document_router
 from gateway.health.routes import router as health_router
 from gateway.limits.limiter import Limiter
 from gateway.limits.policy import read_policy
-from gateway.limits.windows import RedisWindows
+from gateway.limits.windows import SharedWindows
 from gateway.proxy.access_log import AccessLog
 from gateway.proxy.front import Front, Parts
 from gateway.proxy.headers import Proxies
@@ -111,13 +111,21 @@ def _gateway(resources: Resources, settings: Settings) -> Gateway:
         authenticator=Authenticator(resources.pool, user_tokens, pepper=pepper, api_key=api_key),
         limiter=Limiter(
             read_policy(settings.rate_policy_file) if on else None,
-            shared=RedisWindows(settings.redis_url.get_secret_value()) if on and settings.redis_url else None,
+            shared=_shared_windows(settings) if on else None,
         ),
         upstreams={
             name: _upstream(name, url, connections=settings.upstream_connections)
             for name, url in settings.upstreams.items()
         },
     )
+
+
+def _shared_windows(settings: Settings) -> SharedWindows | None:
+    if settings.redis_url is None:
+        return None
+    from gateway.limits.redis_windows import RedisWindows  # noqa: PLC0415 - heavy, and rarely configured
+
+    return RedisWindows(settings.redis_url.get_secret_value())
 
 
 def _upstream(name: str, url: str, *, connections: int) -> Upstream:

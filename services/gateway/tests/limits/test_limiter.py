@@ -1,4 +1,4 @@
-"""Limits as callers meet them, through a gateway whose services do not answer (502 is a request that was let through)."""
+"""Limits as callers meet them. The services do not answer: a 502 is a request that was let through."""
 
 import asyncio
 import shutil
@@ -9,7 +9,7 @@ from common.identity import Caller
 from common.testing.waiting import until
 from gateway.limits.limiter import Limiter
 from gateway.limits.policy import read_policy
-from gateway.limits.windows import RedisWindows
+from gateway.limits.redis_windows import RedisWindows
 from gateway.settings import Settings
 
 ENROLLMENT, COURSES = "/api/enrollment/v1/enrollment", "/api/courses/v1/courses/"

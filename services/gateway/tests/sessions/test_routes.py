@@ -18,7 +18,7 @@ async def form_of(browser, path="/login"):
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
-    return {name: value for name, value in re.findall(r'name="(csrf_token|next)" value="([^"]*)"', page.text)}
+    return dict(re.findall(r'name="(csrf_token|next)" value="([^"]*)"', page.text))
 
 
 async def test_the_cookie_opens_reading_and_no_writing(browser, a_user):
