@@ -247,8 +247,7 @@ async def test_a_bomb_is_refused_while_it_is_still_small(system, make_archive):
     assert task["error"]["code"] == "ratio_too_high"
 
 
-async def test_a_reader_that_dies_costs_one_import_at_most(system, archive, make_archive):
-    """The next archive has a new process."""
+async def test_after_a_bomb_the_next_archive_is_read(system, archive, make_archive):
     await begun(system, make_archive({"course/static/zeros": bytes(40_000_000)}))
     task_id = await begun(system, archive)
     await system.content.reply(await system.content.asked(), version=None)

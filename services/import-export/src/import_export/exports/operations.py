@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +19,7 @@ from import_export.tasks.replies import CommandCompleted
 from import_export.tasks.wakeups import announce_change
 
 ANSWER_WITHIN = timedelta(minutes=10)
-_TOUCH = text("update archive set used_at = :now where key = :key and used_at < cast(:now as timestamptz) - interval '1 minute'")
+TOUCHED_ANEW_AFTER = timedelta(minutes=1)
 
 
 def choice_of(job: Job) -> Choice:
@@ -44,7 +44,7 @@ async def start_export(
         now=now,
     )
     session.add(job)
-    known = await find_newest_archive(session, standing.course_id, choice)
+    known = None if choice.version else await find_newest_archive(session, standing.course_id, choice)
     guid = None
     if known is not None:
         guid = known.draft_guid if choice.variant == "draft" else known.published_guid
@@ -144,4 +144,5 @@ async def forget_archive(session: AsyncSession, key: str) -> None:
 
 async def touch_archive(session: AsyncSession, key: str, *, now: datetime) -> None:
     """It is used; at most one write a minute."""
-    await session.execute(_TOUCH, {"key": key, "now": now})
+    query = update(Archive).where(Archive.key == key, Archive.used_at < now - TOUCHED_ANEW_AFTER)
+    await session.execute(query.values(used_at=now))

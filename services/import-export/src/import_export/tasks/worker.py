@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -51,6 +51,8 @@ class Held:
     job: Job
     worker: UUID
     resources: Resources
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    """The work itself has let the job go on; what it still does is to tidy up."""
 
     @asynccontextmanager
     async def row(self) -> AsyncIterator[tuple[AsyncSession, Job]]:
@@ -61,6 +63,8 @@ class Held:
                 raise LeaseLost
             yield session, job
             job.updated_at = datetime.now(UTC)
+            if job.phase != Phase.WORKING:
+                self.released.set()
 
     async def progress(self, state: State, stage: str, percent: int) -> None:
         """Tell those who watch. Raises `LeaseLost`."""
@@ -147,7 +151,7 @@ class Worker:
                     await asyncio.wait({work, changed}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     changed.cancel()
-                if not work.done() and not await self._renew(held):
+                if not (work.done() or held.released.is_set()) and not await self._renew(held):
                     raise LeaseLost
             await work
         finally:
