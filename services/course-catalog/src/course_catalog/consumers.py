@@ -20,9 +20,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
     default = settings_of(resources).course_mode
 
     async def courses_changed(session: AsyncSession, messages: Sequence[Message]) -> None:
-        heard: list[CourseFacts | CourseDeleted] = []
-        for message in messages:
-            heard.append(message.parse(CourseDeleted) if message.type == DELETED else message.parse(CourseFacts))
+        heard = [_read_course(message) for message in messages]
         await store_courses(session, heard, default=default)
 
     handlers = {
@@ -33,6 +31,10 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
         "accounts.user.changed.v1": accounts_changed,
     }
     return [Subscription(queue="course_catalog.events", handlers=handlers)]
+
+
+def _read_course(message: Message) -> CourseFacts | CourseDeleted:
+    return message.parse(CourseDeleted) if message.type == DELETED else message.parse(CourseFacts)
 
 
 async def teams_changed(session: AsyncSession, messages: Sequence[Message]) -> None:

@@ -75,13 +75,13 @@ PAGE = """
 select s.rev, case when s.rev = $2 and now() < $3 then coalesce((
   select replace(string_agg(d.item, ',' order by d.pos), chr(127), $4) from course_document d
   where d.pos = any($1::bigint[])), '') end as items
-from catalogue_state s"""
+from catalogue_state s where s.id = 1"""
 
 IDS = """
 select s.rev, case when s.rev = $2 and now() < $3 then coalesce((
   select string_agg(to_json(d.spelling)::text, ',' order by d.pos) from course_document d
   where d.pos = any($1::bigint[])), '') end as items
-from catalogue_state s"""
+from catalogue_state s where s.id = 1"""
 
 
 @lru_cache(maxsize=256)
@@ -91,7 +91,8 @@ def build(shape: Shape) -> str:
 select s.rev, s.epoch, now() as as_of, coalesce(b.ids, ''::bytea) as ids, coalesce(b.later, 'infinity') as until
 from catalogue_state s, lateral (
   select string_agg(int8send(q.pos), ''::bytea order by q.pos) filter (where q.seen) as ids, min(q.later) as later
-  from (select c.pos, {shape.seen()} as seen, {_LATER} as later from course c where {shape.matching(1)}) q) b"""
+  from (select c.pos, {shape.seen()} as seen, {_LATER} as later from course c where {shape.matching(1)}) q) b
+where s.id = 1"""
 
 
 @lru_cache(maxsize=256)
@@ -108,7 +109,7 @@ select s.rev, s.epoch, now() as as_of, coalesce(least({nexts}), 'infinity') as u
   array(select case when {shape.seen()} and {shape.matching(3)} then c.pos else -c.pos end
     from course c where c.pos in (
     select pos from course where listing_rev > $1 union {passed} limit {DELTA_LIMIT + 1})) as changed
-from catalogue_state s"""
+from catalogue_state s where s.id = 1"""
 
 
 @lru_cache(maxsize=256)
@@ -122,7 +123,7 @@ def extras(shape: Shape, *, by_orgs: bool) -> str:
 select s.rev, array(select c.pos from course c
   where c.course_key in ({held}) and not c.deleted and not ({shape.seen()})
     and {shape.matching(3 if by_orgs else 2)} order by 1) as ids
-from catalogue_state s"""
+from catalogue_state s where s.id = 1"""
 
 
 _DETAIL = """
