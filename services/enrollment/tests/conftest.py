@@ -227,8 +227,12 @@ class World:
         return found
 
     async def announced(self, type_: str = "enrollment.enrollments.changed.v1") -> list[dict[str, object]]:
-        rows = await self.db.fetch("select payload::text from outbox where type = $1 order by position", type_)
-        return [orjson.loads(row["payload"]) for row in rows]
+        rows = await self.db.fetch(
+            "select coalesce(payload::text, convert_from(body, 'utf8')) as body from outbox"
+            " where type = $1 order by position",
+            type_,
+        )
+        return [orjson.loads(row["body"]) for row in rows]
 
     async def history(self) -> list[asyncpg.Record]:
         return list(await self.db.fetch("select * from enrollment_history order by id"))

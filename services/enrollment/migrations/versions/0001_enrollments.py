@@ -116,7 +116,7 @@ COMMANDS = (
       broker_user text not null, command_id text not null, type text not null, digest bytea not null,
       received_at timestamptz not null default now(),
       reply_to text[] not null default '{}',
-      answer jsonb,
+      answer text,
       pending jsonb, attempt_at timestamptz, retry_at timestamptz,
       primary key (broker_user, command_id)
     )""",

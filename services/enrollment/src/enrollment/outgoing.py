@@ -11,23 +11,26 @@ import orjson
 from common.messaging import outbox
 from common.messaging.envelope import EVENTS
 
-# JSON goes as text: the session's connections and the pool's have different codecs for it
+# What the relay may merge is stored as JSON, the rest byte for byte as it will be sent: PostgreSQL need not parse it,
+# nor the relay print it. Headers as text: the session's connections and the pool's have different codecs for JSON.
 _RECORD: Final = f"""
-{outbox.INSERT}
-select i.id, '{EVENTS}', i.routing_key, i.type, i.aggregate, i.version, i.payload::jsonb, i.headers::jsonb,
-  i.correlation_id, i.reply_to, i.batch_field, i.items
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+{outbox.INSERT.replace("payload,", "payload, body,")}
+select i.id, '{EVENTS}', i.routing_key, i.type, i.aggregate, i.version,
+  case when i.batch_field is not null then convert_from(i.body, 'utf8')::jsonb end,
+  case when i.batch_field is null then i.body end,
+  i.headers::jsonb, i.correlation_id, i.reply_to, i.batch_field, i.items
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[], $8::text[],
   $9::text[], $10::text[], $11::int[])
-as i(id, routing_key, type, aggregate, version, payload, headers, correlation_id, reply_to, batch_field, items)
+as i(id, routing_key, type, aggregate, version, body, headers, correlation_id, reply_to, batch_field, items)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One event; `payload` is its JSON text."""
+    """One event; `body` is its JSON."""
 
     type: str
-    payload: str
+    body: bytes
     aggregate: str
     version: int = 1
     routing_key: str | None = None
@@ -50,7 +53,7 @@ async def record_all(connection: asyncpg.Connection, events: Sequence[Outgoing])
             event.type,
             event.aggregate,
             event.version,
-            event.payload,
+            event.body,
             orjson.dumps(dict(event.headers)).decode(),
             event.correlation_id,
             event.reply_to,

@@ -81,7 +81,7 @@ class Course:
         return "honor" if "honor" in slugs and DEFAULT_MODE not in slugs else DEFAULT_MODE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Learner:
     """An account, as far as it matters here."""
 
@@ -91,7 +91,7 @@ class Learner:
     is_staff: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """A learner's enrollment in a course as the decision finds it; version 0 when there is none."""
 
@@ -121,7 +121,7 @@ class Seats:
         self.delta -= 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """A learner and a course, with all that decides about the one in the other."""
 
@@ -149,7 +149,7 @@ class Place:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """An item's outcome; with a mode, the row is to be written."""
 

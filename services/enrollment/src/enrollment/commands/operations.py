@@ -35,7 +35,7 @@ _INSERT: Final = """
 insert into command (broker_user, command_id, type, digest, reply_to, answer, pending, attempt_at, retry_at)
 select i.broker_user, i.command_id, i.type, i.digest,
   case when i.reply_to is null then '{}'::text[] else array[i.reply_to] end,
-  i.answer::jsonb, i.pending::jsonb, i.attempt_at, i.retry_at
+  i.answer, i.pending::jsonb, i.attempt_at, i.retry_at
 from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
   $9::timestamptz[])
 as i(broker_user, command_id, type, digest, reply_to, answer, pending, attempt_at, retry_at)
@@ -52,7 +52,7 @@ _ATTEMPTED: Final = """
 update command set pending = $3::text::jsonb, attempt_at = $4 where broker_user = $1 and command_id = $2
 """
 _FINISH: Final = """
-update command set answer = $3::text::jsonb, pending = null, attempt_at = null, retry_at = null
+update command set answer = $3, pending = null, attempt_at = null, retry_at = null
 where broker_user = $1 and command_id = $2
 """
 _EXPIRE: Final = """
@@ -133,7 +133,7 @@ class CommandHandler:
         rows = []
         for one in heard:
             command = one.command
-            own = {index: results[command.identity, index] for index in command.items}
+            own = results[command.identity]
             missed = [index for index, found in own.items() if found.code in DEFERRABLE]
             answer = pending = None
             if missed:
@@ -166,7 +166,7 @@ class CommandHandler:
         results = await carry_out(connection, [command for command, _, _ in commands], now=now) if commands else {}
         answers: list[Outgoing] = []
         for row, (command, shown, headers) in zip(rows, commands, strict=True):
-            own = {index: results[command.identity, index] for index in command.items}
+            own = results[command.identity]
             missed = [index for index, found in own.items() if found.code in DEFERRABLE]
             if missed and row["retry_at"] > now:
                 settled = [index for index in own if index not in missed]
@@ -227,7 +227,7 @@ def _payload(command_id: str, shown: Shown) -> str:
 def _completed(command_id: str, payload: str, reply_to: str | None, headers: Mapping[str, str]) -> Outgoing:
     return Outgoing(
         type=CommandCompleted.type,
-        payload=payload,
+        body=payload.encode(),
         aggregate=f"command:{command_id}",
         correlation_id=command_id,
         reply_to=reply_to,

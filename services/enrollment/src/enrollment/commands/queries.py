@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 
 from enrollment.commands.models import Course, Learner, Place, Seats, Standing
+from enrollment.enrollments.changes import int_array
 
 Pair = tuple[int, int]
 _NOTHING: Final = Standing()
@@ -23,13 +24,14 @@ from course c where c.key = any($1::text[]) and not c.deleted
 """
 _STANDINGS: Final = """
 select e.user_id, e.course_n, e.version, e.mode, e.is_active, e.commanded_at
-from unnest($1::bigint[], $2::bigint[]) as i(user_id, course_n)
+from unnest($1::text::bigint[], $2::text::bigint[]) as i(user_id, course_n)
 join enrollment e on e.user_id = i.user_id and e.course_n = i.course_n
 order by e.user_id, e.course_n for update of e
 """
+_ANY_MARK: Final = "select exists (select from command_mark)"
 _MARKS: Final = """
 select m.user_id, m.course_n, m.commanded_at
-from unnest($1::bigint[], $2::bigint[]) as i(user_id, course_n)
+from unnest($1::text::bigint[], $2::text::bigint[]) as i(user_id, course_n)
 join command_mark m on m.user_id = i.user_id and m.course_n = i.course_n
 """
 _SEATS: Final = """
@@ -37,7 +39,7 @@ select course_n, taken from seat where course_n = any($1::bigint[]) order by cou
 """
 _TEAMS: Final = """
 select course_key, user_id from team_member
-where course_key = any($1::text[]) and user_id = any($2::bigint[]) and not removed
+where course_key = any($1::text[]) and user_id = any($2::text::bigint[]) and not removed
 """
 _ALLOWED: Final = """
 select w.id, w.user_id, lower(w.email) as email, w.course_key from enrollment_allowed w
@@ -45,7 +47,7 @@ where w.course_key = any($1::text[]) and lower(w.email) = any($2::text[])
 """
 _COHORTS: Final = "select id, course_n, name from cohort where course_n = any($1::bigint[]) and name = any($2::text[])"
 _COMMANDS: Final = """
-select c.broker_user, c.command_id, c.digest, c.answer::text
+select c.broker_user, c.command_id, c.digest, c.answer
 from unnest($1::text[], $2::text[]) as i(broker_user, command_id)
 join command c on c.broker_user = i.broker_user and c.command_id = i.command_id
 """
@@ -115,20 +117,21 @@ async def lock_situation(
     connection: asyncpg.Connection, pairs: Sequence[tuple[Learner, Course]], *, now: datetime
 ) -> Situation:
     """The enrollments of these pairs and the seats of their courses, locked until commit; always in the same order."""
-    users, numbers = [learner.user_id for learner, _ in pairs], [course.n for _, course in pairs]
+    users = [learner.user_id for learner, _ in pairs]
+    keys = int_array(users), int_array(course.n for _, course in pairs)
     standings: dict[Pair, Standing] = {}
-    for row in await connection.fetch(_STANDINGS, users, numbers):
+    for row in await connection.fetch(_STANDINGS, *keys):
         standings[row["user_id"], row["course_n"]] = Standing(
             row["version"], row["mode"], row["is_active"], row["commanded_at"]
         )
-    for row in await connection.fetch(_MARKS, users, numbers):
+    for row in await connection.fetch(_MARKS, *keys) if await connection.fetchval(_ANY_MARK) else ():
         pair = row["user_id"], row["course_n"]
         known = standings.get(pair, Standing())
         if known.commanded_at is None or known.commanded_at < row["commanded_at"]:
             standings[pair] = Standing(known.version, known.mode, known.is_active, row["commanded_at"])
     courses = {course.n: course for _, course in pairs}.values()
     special = [c.key for c in courses if c.capacity is not None or c.invitation_only or not c.is_open(now)]
-    teams = await connection.fetch(_TEAMS, special, users) if special else []
+    teams = await connection.fetch(_TEAMS, special, int_array(users)) if special else []
     listed = [course.key for course in courses if course.has_allowed]
     emails = [learner.email.lower() for learner, course in pairs if course.has_allowed]
     allowed = await connection.fetch(_ALLOWED, listed, emails) if listed else []
