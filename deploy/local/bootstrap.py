@@ -184,6 +184,8 @@ def _quietly(command: Sequence[object], folder: Optional[Path]) -> "subprocess.C
         text=True,
         check=False,
         cwd=None if folder is None else str(folder),
+        # uv trusts a list of its own unless told to trust what the machine trusts, as pip does
+        env={"UV_SYSTEM_CERTS": "1", **os.environ},
     )
 
 
@@ -193,8 +195,8 @@ def _runs(command: Sequence[object], folder: Optional[Path] = None) -> bool:
         done = _quietly(command, folder)
     except OSError:
         return False
-    if done.returncode != 0 and "install" in command:
-        _say(done.stdout)
+    if done.returncode != 0 and ("install" in command or "sync" in command):
+        _say(done.stdout.strip())
     return done.returncode == 0
 
 
