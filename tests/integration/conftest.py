@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -29,13 +30,19 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System | Running]:
-    """A system of the tests' own; with LECTERN_TEST_HOME (`.lectern` after `make start`) the one that runs there."""
+def system(request, repository) -> Iterator[System | Running]:
+    """A system of the tests' own; with LECTERN_TEST_HOME (`.lectern` after `make start`) the one that runs there.
+
+    After a failure the services' logs are kept in `.lectern/test-logs`.
+    """
     if home := os.environ.get("LECTERN_TEST_HOME"):
         yield Running(Path(home))
         return
     with running_system(environment={"gateway": {"LECTERN_RATE_LIMITS": "off"}}) as system:
         yield system
+        if request.session.testsfailed:
+            kept = repository / ".lectern/test-logs"
+            shutil.copytree(system.home / "logs", kept, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
