@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -56,6 +57,9 @@ def main(service: Service) -> None:
     if role == "migrate":
         migrate(service.package, settings)
         return
+    # batches and trees make tens of thousands of small objects that live for one transaction or request; looking for
+    # cycles among them after every 700 costs two fifths of a bulk command's time
+    gc.set_threshold(20_000, 20, 50)
     uvloop.run(_run(service, role, settings))
 
 
