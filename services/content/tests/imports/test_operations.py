@@ -260,7 +260,8 @@ courses = st.dictionaries(
 @settings(max_examples=20)
 @given(first=courses, second=courses)
 async def test_any_course_imported_twice_writes_once_and_comes_back_as_it_was(bus, a_draft, first, second):
-    await bus.resources.pool.execute("truncate course, branch, version, block, course_team, outbox cascade")
+    tables = ("block", "version", "branch", "course_team", "course", "outbox")
+    await bus.resources.pool.execute(";".join(f"delete from {table}" for table in tables))
     for leaves in (first, second):
         draft = a_draft()
         draft.blocks["vertical@u3"]["children"] = [

@@ -18,6 +18,7 @@ from content.versions.queries import (
     find_heads,
     find_version,
     get_version_tree,
+    is_different,
     read_assets,
     read_definitions,
     read_files,
@@ -106,7 +107,7 @@ async def _write(connection: asyncpg.Connection, course: CourseKey, wanted: Want
     blocks = await _blocks(connection, tree)
     root = tree.root or ""
     drafts: dict[str, Block] = {}
-    if wanted.drafts:
+    if wanted.drafts and await is_different(connection, wanted.main, wanted.drafts):
         draft = await _blocks(connection, await get_version_tree(connection, wanted.drafts))
         drafts = describe_drafts(blocks, draft)
     assets = await read_assets(connection, wanted.main)

@@ -213,7 +213,7 @@ def describe_drafts(published: Mapping[str, Block], draft: Mapping[str, Block]) 
             continue
         if before is not None and _only_places(before, block, published):
             continue
-        parent, index = places.get(name, (None, None))
+        parent, index = places.get(name, (None, 0))
         drafts[name] = Block(block.type, block.fields, block.settings, block.children, block.extra, parent, index)
     return drafts
 

@@ -1,15 +1,17 @@
 """Links that authors write for inside the course, as addresses that work outside it."""
 
 import re
+from html import escape, unescape
+from urllib.parse import unquote
 
 from common.keys import AssetKey, InvalidKey, UsageKey, clean_asset_name
 from content.versions.tree import Tree
 
 # Quoted, as attribute values and script strings are, or in the url() of a style.
+_PLACE = r"(?:/static/|/jump_to_id/|(?:/courses/[^\"'()<>\s]+)?/jump_to(?:_id)?/|/c4x/)"
 _LINK = re.compile(
-    r"""(?P<before>["'(])
-        (?P<link>/static/[^"'()<>\s]*|/jump_to_id/[^"'()<>\s]*|(?:/courses/[^"'()<>\s]+)?/jump_to(?:_id)?/[^"'()<>\s]+|/c4x/[^"'()<>\s]+)
-        (?P<after>["')])""",
+    rf"""(?P<before>["'])(?P<quoted>{_PLACE}[^"'<>\n]*)(?P<after>(?P=before))
+      |(?P<open>url\()(?P<bare>{_PLACE}[^"'()<>\s]*)(?P<close>\))""",
     re.VERBOSE,
 )
 
@@ -24,7 +26,7 @@ class Links:
     def asset(self, path: str) -> str:
         """The address of the uploaded file that `/static/<path>` means."""
         name, mark, rest = _split(path)
-        return f"/{AssetKey(self._tree.course, clean_asset_name(name))}{mark}{rest}"
+        return f"/{AssetKey(self._tree.course, clean_asset_name(unquote(name)))}{mark}{rest}"
 
     def block(self, block_id: str) -> str:
         return f"/xblock/{self._tree.usage(block_id)}"
@@ -34,9 +36,10 @@ class Links:
         return _LINK.sub(self._replace, text)
 
     def _replace(self, match: re.Match[str]) -> str:
-        link = match["link"]
-        target = self.follow(link)
-        return f"{match['before']}{target or link}{match['after']}"
+        link = match["quoted"] or match["bare"]
+        before, after = match["before"] or match["open"], match["after"] or match["close"]
+        target = self.follow(unescape(link))
+        return f"{before}{escape(target) if target else link}{after}"
 
     def follow(self, link: str) -> str | None:
         """Where a link of the course leads; None for any other."""

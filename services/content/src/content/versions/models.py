@@ -18,7 +18,7 @@ ASSET = "$asset"
 FILE = "$file"
 
 # Read and written beside the tree: reachable by their key, in nobody's children.
-DETACHED = frozenset({"about", "static_tab", "course_info"})
+DETACHED = frozenset({"about", "static_tab", "course_info", "custom_tag_template"})
 # Blocks without a draft state of their own.
 DIRECT_ONLY = frozenset({"course", "chapter", "sequential", *DETACHED})
 

@@ -49,6 +49,15 @@ where v.guid = $1 order by b.block_id"""
 _EDITS = """
 select v.number, v.edited_on, v.editor from version h join version v on v.branch_id = h.branch_id
 where h.guid = $1 and v.number = any($2::bigint[])"""
+_DIFFERENT = """
+with one as (
+    select b.block_id, b.digest from version v join block b
+      on b.branch_id = v.branch_id and int8range(b.from_version, b.to_version) @> v.number where v.guid = $1),
+  other as (
+    select b.block_id, b.digest from version v join block b
+      on b.branch_id = v.branch_id and int8range(b.from_version, b.to_version) @> v.number where v.guid = $2)
+select exists (
+  select from one full join other using (block_id) where one.digest is distinct from other.digest)"""
 _NOT_BLOCKS = [ASSET, FILE]
 
 
@@ -124,6 +133,11 @@ async def read_files(connection: Connection, guid: str) -> dict[str, str]:
     rows = await connection.fetch(_ROWS, _guid(guid), FILE)
     fields = await read_definitions(connection, (row["definition"] for row in rows))
     return {local_id(row["block_id"]): str(fields[row["definition"]]["text"]) for row in rows}
+
+
+async def is_different(connection: Connection, one: str, other: str) -> bool:
+    """Do two versions, of whatever branches, hold anything different? Answered from digests."""
+    return bool(await connection.fetchval(_DIFFERENT, _guid(one), _guid(other)))
 
 
 def _guid(text: str) -> bytes:

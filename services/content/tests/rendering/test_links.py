@@ -1,0 +1,48 @@
+"""Links inside a course, made to work outside it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from common.keys import CourseKey
+from content.rendering.links import Links
+from content.versions.tree import Node, Tree
+
+COURSE = CourseKey.parse("course-v1:O+C+R")
+ASSET = "/asset-v1:O+C+R+type@asset+block@"
+BLOCK = "/xblock/block-v1:O+C+R+type@"
+
+
+@pytest.fixture(scope="module")
+def links() -> Links:
+    nodes = {
+        "course@c": Node("course@c", "course", "c", None, ("html@h",), {}, None, None, 1),
+        "html@h": Node("html@h", "html", "h", "course@c", (), {}, None, None, 1),
+    }
+    return Links(Tree(COURSE, str(COURSE), "published", "0" * 24, 1, datetime.now(UTC), nodes))
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ('<img src="/static/a.png">', f'<img src="{ASSET}a.png">'),
+        ("<img src='/static/sub/a b.png'>", f"<img src='{ASSET}sub_a_b.png'>"),
+        ('<img src="/static/a%20b.png">', f'<img src="{ASSET}a_b.png">'),
+        ('<a href="/static/a.pdf#page=2">', f'<a href="{ASSET}a.pdf#page=2">'),
+        ('<a href="/static/a.pdf?x=1&amp;y=2">', f'<a href="{ASSET}a.pdf?x=1&amp;y=2">'),
+        ('<p style="background:url(/static/a.png)">', f'<p style="background:url({ASSET}a.png)">'),
+        ('<a href="/jump_to_id/h">', f'<a href="{BLOCK}html+block@h">'),
+        ('<a href="/jump_to_id/h#part">', f'<a href="{BLOCK}html+block@h#part">'),
+        ('<a href="/jump_to_id/none">', '<a href="/jump_to_id/none">'),
+        ('<a href="/courses/course-v1:O+C+R/jump_to/block-v1:O+C+R+type@html+block@h">',
+         f'<a href="{BLOCK}html+block@h">'),
+        ('<a href="/courses/O/C/R/jump_to/i4x://O/C/html/h">', f'<a href="{BLOCK}html+block@h">'),
+        ('<a href="/c4x/O/C/asset/a.png">', f'<a href="{ASSET}a.png">'),
+        ('<a href="/c4x/Other/C/asset/a.png">', '<a href="/c4x/Other/C/asset/a.png">'),
+        ('<a href="https://x.example/static/a.png">', '<a href="https://x.example/static/a.png">'),
+        ("see /static/a.png", "see /static/a.png"),
+        ('<a href="/about">', '<a href="/about">'),
+    ],
+)  # fmt: skip
+def test_links(links, text, rewritten):
+    assert links.rewrite(text) == rewritten
