@@ -9,6 +9,7 @@ from pathlib import Path
 import aio_pika
 import asyncpg
 import pytest
+import structlog
 import yaml
 from aio_pika.abc import AbstractChannel
 
@@ -43,6 +44,20 @@ _TOPOLOGY = {
         }
     },
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> Iterator[None]:
+    """Tracebacks with all locals, structlog's default, cost a second each."""
+    before = structlog.get_config()["processors"]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
+    yield
+    structlog.configure(processors=before)
 
 
 @pytest.fixture(scope="session")
@@ -190,6 +205,18 @@ async def bus(
     await database.close()
 
 
+@pytest.fixture(scope="module")
+async def bus_once(
+    database_url: str, amqp_url: str, topology_file: Path, channel: AbstractChannel
+) -> AsyncIterator[Bus]:
+    """Only the database half, kept through the examples of a property."""
+    database = await asyncpg.connect(database_url)
+    settings = sample.sample_settings(database_url, amqp_url, topology_file)
+    async with Proxy(amqp_url) as proxy, open_resources(sample.SERVICE, settings) as resources:
+        yield Bus(resources, database, channel, proxy)
+    await database.close()
+
+
 @pytest.fixture
 def start_process(
     database_url: str, amqp_url: str, topology_file: Path
@@ -212,7 +239,6 @@ def start_process(
     for process in started:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-
 
 
 @pytest.fixture

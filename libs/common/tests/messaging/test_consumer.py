@@ -12,6 +12,7 @@ from sqlalchemy import text
 from common.messaging import Permanent, Subscription, outbox, record
 from common.messaging.parking.operations import replay
 from common.telemetry import request_id
+from common.testing.waiting import until
 
 APPLIED = "select count(*) from applied"
 
@@ -55,9 +56,7 @@ async def test_three_copies_of_each_message_at_four_consumers_have_one_effect(bu
 
 async def test_one_poison_message_among_a_hundred_harms_no_neighbour_and_can_be_replayed(bus, sick):
     names = ["poison" if number == 57 else "good" for number in range(100)]
-    await asyncio.gather(
-        *(bus.publish(body(name, item=str(n)), key=ItemsChanged.type) for n, name in enumerate(names))
-    )
+    await asyncio.gather(*(bus.publish(body(name, item=str(n)), key=ItemsChanged.type) for n, name in enumerate(names)))
     bus.consume()
     await bus.reaches("select count(*) from parked_message where state = 'parked'", 1)
     await bus.reaches("select count(*) from item", 99)
@@ -147,8 +146,11 @@ async def test_a_handler_that_knows_repeats_itself_sees_them(bus):
     for _ in range(3):
         await bus.publish(b"{}", key=DoIt.type, exchange="lectern.commands", headers=cloud(same, DoIt.type))
     await bus.reaches("select count(*) from inbox", 1)
-    while len(seen) < 3:
-        await asyncio.sleep(0.01)
+
+    async def thrice() -> bool:
+        return len(seen) == 3
+
+    await until(thrice, what="third answer")
     assert set(seen) == {same}
 
 
@@ -269,6 +271,7 @@ async def test_readers_are_notified_and_a_request_id_reaches_the_next_message(bu
         await bus.publish(body(), key=ItemsChanged.type, headers={"request_id": "request-9"})
         await asyncio.wait_for(woken.wait(), 5)
         await bus.reaches("select headers->>'request_id' from outbox", "request-9")
+        await bus.stop()
     lines = [line for line in logs if line["event"] == "consumed"]
     assert [line["request_id"] for line in lines] == ["request-9"]
     assert lines[0]["message_type"] == ItemsChanged.type

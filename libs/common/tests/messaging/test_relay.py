@@ -76,7 +76,9 @@ async def test_an_unroutable_command_is_parked_after_some_attempts_and_can_be_re
     bus.relay()
     assert (await bus.take(COMMANDS)).type == DoIt.type
     await bus.reaches("select reason from parked_message", "unroutable")
-    row = await bus.database.fetchrow("select attempts, parked_at, sent_at, last_error from outbox where aggregate = 'lost'")
+    row = await bus.database.fetchrow(
+        "select attempts, parked_at, sent_at, last_error from outbox where aggregate = 'lost'"
+    )
     assert row["attempts"] == 3
     assert row["parked_at"] is not None
     assert row["sent_at"] is None
@@ -209,7 +211,8 @@ async def test_sent_rows_leave_after_three_days_and_unsent_ones_never(bus):
         sent_at = case when position % 2 = 0 then now() - interval '4 days' end"""
     )
     await bus.database.execute(
-        "insert into inbox values ('old', gen_random_uuid(), now() - interval '31 days'), ('new', gen_random_uuid(), now())"
+        """insert into inbox values ('old', gen_random_uuid(), now() - interval '31 days'),
+        ('new', gen_random_uuid(), now())"""
     )
     relay = bus.relay()
     await bus.reaches("select count(*) from inbox", 1)
