@@ -3,7 +3,7 @@
 from typing import cast
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 from common.app import build_app
 from common.errors import ErrorFamilies, detail_style, error_style
@@ -12,9 +12,10 @@ from common.process import Service
 from common.resources import Resources
 from gateway.accounts.passwords import Passwords
 from gateway.accounts.routes import router as accounts_router
+from gateway.consumers import SUBSCRIPTIONS
 from gateway.context import Gateway
 from gateway.health.documents import Documents
-from gateway.health.routes import document_router
+from gateway.health.routes import documents_router
 from gateway.health.routes import router as health_router
 from gateway.limits.limiter import Limiter
 from gateway.limits.policy import read_policy
@@ -39,14 +40,9 @@ class BadUpstreams(Exception):
     """LECTERN_UPSTREAMS does not fit the route table."""
 
 
-def create_app(resources: Resources) -> ASGIApp:
+def create_app(resources: Resources) -> Front:
     """The front, with the gateway's own features behind it."""
-    settings = cast("Settings", resources.settings)
-    if wrong := check_table(TARGETS, settings.upstreams):
-        raise BadUpstreams("; ".join(wrong))
-    gateway = _gateway(resources, settings)
-    table = Table()
-    own = build_app(
+    features = build_app(
         resources,
         title="Lectern gateway",
         routers=[
@@ -59,11 +55,16 @@ def create_app(resources: Resources) -> ASGIApp:
         ],
         errors=ERRORS,
     )
-    documents = Documents(own.openapi(), gateway.upstreams, table)
-    own.router.routes[:] = [route for route in own.router.routes if getattr(route, "path", "") != "/openapi.json"]
-    own.include_router(document_router(documents))
+    # the merged document of all services takes the place of this application's own
+    features.router.routes[:] = [r for r in features.router.routes if getattr(r, "path", "") != "/openapi.json"]
+    features.include_router(documents_router)
 
-    async def start() -> None:
+    async def assemble() -> Parts:
+        settings = cast("Settings", resources.settings)
+        if wrong := check_table(TARGETS, settings.upstreams):
+            raise BadUpstreams("; ".join(wrong))
+        table = Table()
+        gateway = _gateway(resources, settings, table, features)
         async with resources.sessions.begin() as session:
             await tokens.ensure_admin(
                 session,
@@ -71,10 +72,7 @@ def create_app(resources: Resources) -> ASGIApp:
                 secret=settings.admin_client_secret.get_secret_value(),
                 pepper=gateway.pepper,
             )
-
-    return Front(
-        Parts(
-            own=own,
+        return Parts(
             state={"resources": resources, "gateway": gateway},
             table=table,
             upstreams=gateway.upstreams,
@@ -87,12 +85,12 @@ def create_app(resources: Resources) -> ASGIApp:
             key=internal_key(settings.internal_private_key.get_secret_value()),
             access_log=AccessLog(on=settings.access_log, style=settings.log_format),
             country_header=settings.country_header.lower().encode(),
-            start=start,
         )
-    )
+
+    return Front(features, assemble)
 
 
-def _gateway(resources: Resources, settings: Settings) -> Gateway:
+def _gateway(resources: Resources, settings: Settings, table: Table, features: FastAPI) -> Gateway:
     user_tokens = UserTokens(
         settings.token_private_key.get_secret_value(),
         extra_keys=settings.token_public_keys,
@@ -103,6 +101,10 @@ def _gateway(resources: Resources, settings: Settings) -> Gateway:
     pepper = settings.token_pepper.get_secret_value().encode()
     api_key = settings.edx_api_key.get_secret_value().encode() if settings.edx_api_key else None
     on = settings.rate_limits == "on"
+    upstreams = {
+        name: _upstream(name, url, connections=settings.upstream_connections)
+        for name, url in settings.upstreams.items()
+    }
     return Gateway(
         resources=resources,
         settings=settings,
@@ -113,10 +115,8 @@ def _gateway(resources: Resources, settings: Settings) -> Gateway:
             read_policy(settings.rate_policy_file) if on else None,
             shared=_shared_windows(settings) if on else None,
         ),
-        upstreams={
-            name: _upstream(name, url, connections=settings.upstream_connections)
-            for name, url in settings.upstreams.items()
-        },
+        upstreams=upstreams,
+        documents=Documents(features.openapi(), upstreams, table),
     )
 
 
@@ -141,5 +141,5 @@ SERVICE = Service(
     package="gateway",
     settings=Settings,
     create_app=create_app,
-    subscriptions=lambda _: (),
+    subscriptions=lambda _: SUBSCRIPTIONS,
 )

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from common.resources import Resources
 from gateway.accounts.passwords import Passwords
+from gateway.health.documents import Documents
 from gateway.limits.limiter import Limiter
 from gateway.proxy.upstream import Upstream
 from gateway.settings import Settings
@@ -26,6 +27,7 @@ class Gateway:
     authenticator: Authenticator
     limiter: Limiter
     upstreams: dict[str, Upstream]
+    documents: Documents
 
     @property
     def pepper(self) -> bytes:

@@ -172,14 +172,13 @@ async def test_retirement_replaces_the_names_and_ends_every_credential(
     again = await client.post("/api/accounts/v1/users/gone/retire", headers=staff)
     assert (again.status_code, again.json()) == (202, retired)
 
-    [announcement] = (await announced(connect, database_url, "accounts.user.retired.v1"))[-1]["users"]
-    assert (announcement["username"], announcement["retired_username"]) == ("gone", retired["username"])
-    assert announcement["version"] == 2
     [state] = await states_of(connect, database_url, retired["username"])
     assert (state["version"], state["is_active"], state["name"]) == (2, False, "")
-    [tombstone] = (await announced(connect, database_url, "accounts.external_id.linked.v1"))[-1]["links"]
-    assert (tombstone["removed"], tombstone["version"]) == (True, 2)
-    assert "S-1" not in tombstone["external_key"]
+    kept = await (await connect(database_url)).fetch(
+        "select external_key, removed_at, version from external_ids where user_id = $1", gone["user_id"]
+    )
+    assert [(row["version"], row["removed_at"] is not None) for row in kept] == [(2, True)]
+    assert "S-1" not in kept[0]["external_key"]
     form = {**credentials, "grant_type": "password", "username": "gone", "password": "a long password"}
     assert (await client.post("/oauth2/access_token", data=form)).json()["error"] == "invalid_grant"
     again = await client.post(
@@ -201,14 +200,10 @@ async def test_external_ids_are_linked_once_and_leave_a_tombstone(client, staff,
     assert (await client.delete(f"{url}/{made['id']}", headers=staff)).status_code == 204
     assert (await client.get(f"{url}/{made['id']}", headers=staff)).status_code == 404
     assert (await client.post(url, json=body, headers=staff)).status_code == 201
-    links = [
-        link
-        for payload in await announced(connect, database_url, "accounts.external_id.linked.v1")
-        for link in payload["links"]
-        if link["username"] == "linked"
-    ]
-    assert [(link["version"], link["removed"]) for link in links] == [(1, False), (2, True), (1, False)]
-    assert links[0]["id"] == links[1]["id"] != links[2]["id"]
+    rows = await (await connect(database_url)).fetch(
+        "select version, removed_at from external_ids where external_key = '42' order by id"
+    )
+    assert [(row["version"], row["removed_at"] is not None) for row in rows] == [(2, True), (1, False)]
 
 
 async def test_org_roles_are_held_once(client, staff, a_user):

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.database import Base
-from gateway.events import LinkState, RetiredUser, UserState
+from gateway.events import UserState
 
 
 class User(Base):
@@ -38,24 +38,16 @@ class User(Base):
             version=self.version,
         )
 
-    def retire(self, now: datetime, *, replacement: str) -> RetiredUser | None:
-        """Forget the person; None when that was done before. What was credentials opens nothing any more."""
+    def retire(self, now: datetime, *, replacement: str) -> bool:
+        """Forget the person; False when that was done before."""
         if self.retired_at:
-            return None
-        old = self.username
+            return False
         self.username, self.email = replacement, f"{replacement}@retired.invalid"
         self.name, self.country, self.password_hash = "", None, None
         self.is_active = self.is_staff = False
         self.retired_at = now
         self.version += 1
-        return RetiredUser(
-            user_id=self.user_id,
-            username=old,
-            retired_username=self.username,
-            retired_email=self.email,
-            retired_at=now,
-            version=self.version,
-        )
+        return True
 
 
 class ExternalId(Base):
@@ -74,17 +66,6 @@ class ExternalId(Base):
     def remove(self, now: datetime) -> None:
         self.removed_at = now
         self.version += 1
-
-    def state(self, username: str) -> LinkState:
-        return LinkState(
-            id=self.id,
-            user_id=self.user_id,
-            username=username,
-            organization=self.organization,
-            external_key=self.external_key,
-            removed=self.removed_at is not None,
-            version=self.version,
-        )
 
 
 class OrgRole(Base):

@@ -19,7 +19,7 @@ from gateway.accounts import queries
 from gateway.accounts.errors import AccountRetired, GrantNotYours, LinkTaken, UserNotFound, UserTaken, UserTwice
 from gateway.accounts.models import CreatorGrant, ExternalId, OrgRole, User, is_wider
 from gateway.accounts.schemas import NewUser, UserChanges
-from gateway.events import MOST_ITEMS, ExternalIdsLinked, LinkState, UsersChanged, UsersRetired, UserState
+from gateway.events import MOST_ITEMS, UsersChanged, UserState
 
 # ids are handed out in the order of the list
 INSERT_USERS = """
@@ -133,26 +133,20 @@ async def retire_user(session: AsyncSession, username: str, *, pepper: bytes, no
         if done := await queries.find_user(session, replacement):
             return done
         raise UserNotFound(f"No user is called {username}.")
-    links = await _take_links(session, user, now)
-    if retired := user.retire(now, replacement=replacement):
+    await _take_links(session, user, now)
+    if user.retire(now, replacement=replacement):
         await _forget(session, user.user_id, CREDENTIALS)
         await session.flush()
-        outbox.record(
-            session, UsersRetired(users=[retired]), aggregate=f"user-retirement:{user.user_id}", version=user.version
-        )
         announce_users(session, [user.state()])
-        _announce_links(session, [link.state(user.username) for link in links])
     return user
 
 
-async def _take_links(session: AsyncSession, user: User, now: datetime) -> list[ExternalId]:
+async def _take_links(session: AsyncSession, user: User, now: datetime) -> None:
     """Turn a person's external ids into tombstones that no longer hold the key."""
     query = queries.external_ids(username=user.username, organization=None)
-    links = [link for link, _ in (await session.execute(query.with_for_update(of=ExternalId))).tuples()]
-    for link in links:
+    for link, _ in (await session.execute(query.with_for_update(of=ExternalId))).tuples():
         link.remove(now)
         link.external_key = f"retired:{link.id}"
-    return links
 
 
 async def _forget(session: AsyncSession, user_id: int, tables: Sequence[str]) -> None:
@@ -172,22 +166,12 @@ async def link_external_id(
     except IntegrityError as error:
         raise LinkTaken from error
     await session.refresh(link)
-    _announce_links(session, [link.state(user.username)])
     return link, user.username
 
 
 async def unlink_external_id(session: AsyncSession, number: int, *, now: datetime) -> None:
-    link, username = await queries.get_external_id(session, number, lock=True)
+    link, _ = await queries.get_external_id(session, number, lock=True)
     link.remove(now)
-    await session.flush()
-    _announce_links(session, [link.state(username)])
-
-
-def _announce_links(session: AsyncSession, states: Sequence[LinkState]) -> None:
-    for state in states:
-        outbox.record(
-            session, ExternalIdsLinked(links=[state]), aggregate=f"external_id:{state.id}", version=state.version
-        )
 
 
 async def give_org_role(session: AsyncSession, *, username: str, org: str, role: str) -> tuple[int, bool]:

@@ -14,6 +14,7 @@ from gateway.health import documents
 from gateway.health.queries import State, system_state
 
 router = APIRouter(include_in_schema=False)
+documents_router = APIRouter(include_in_schema=False)
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -70,18 +71,14 @@ def _page(states: list[State], limits: str, released: str, gateway: Gateway) -> 
     )
 
 
-def document_router(source: documents.Documents) -> APIRouter:
-    """`/docs` and the merged document."""
-    own = APIRouter(include_in_schema=False)
+@documents_router.get("/openapi.json")
+async def show_document(gateway: GatewayDep) -> Response:
+    """The OpenAPI documents of all services in one."""
+    return JSONResponse(await gateway.documents.merged())
 
-    @own.get("/openapi.json")
-    async def show_document() -> Response:
-        """The OpenAPI documents of all services in one."""
-        return JSONResponse(await source.merged())
 
-    @own.get("/docs")
-    async def show_docs(caller: CallerDep) -> Response:
-        """The same as a page; nothing is loaded from elsewhere."""
-        return page_response(render_page("API", documents.page(await source.merged()), user=caller.username))
-
-    return own
+@documents_router.get("/docs")
+async def show_docs(caller: CallerDep, gateway: GatewayDep) -> Response:
+    """The same as a page; nothing is loaded from elsewhere."""
+    body = documents.page(await gateway.documents.merged())
+    return page_response(render_page("API", body, user=caller.username))

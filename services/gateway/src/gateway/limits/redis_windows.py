@@ -1,4 +1,4 @@
-"""The same windows in Redis, for several gateways. Imported only where Redis is configured: it is half a second to load."""
+"""The same windows in Redis, for several gateways. Imported only where Redis is configured: loading it takes long."""
 
 import asyncio
 import time

@@ -9,9 +9,10 @@ from time import perf_counter
 
 import asyncpg
 import structlog
+from fastapi import FastAPI
 from joserfc.jwk import OKPKey
 from prometheus_client import Counter, Histogram
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from common.errors import ErrorStyle, problem_style
 from common.telemetry import REQUESTS, SECONDS
@@ -45,7 +46,6 @@ _HEALTH = ("/health/", "/metrics")
 class Parts:
     """What the front works with; made in the composition root."""
 
-    own: ASGIApp
     state: Mapping[str, object]
     table: Table
     upstreams: Mapping[str, Upstream]
@@ -56,15 +56,19 @@ class Parts:
     key: OKPKey
     access_log: AccessLog
     country_header: bytes
-    start: Callable[[], Awaitable[None]]
 
 
 class Front:
-    """One per process. The data path in it is free of FastAPI: a request to a service meets only this file's code."""
+    """One per process. The data path in it is free of FastAPI: a request to a service meets only this file's code.
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    `features` answers what is the gateway's own; the parts are made when the server starts.
+    """
+
+    def __init__(self, features: FastAPI, assemble: Callable[[], Awaitable[Parts]]) -> None:
+        self.features = features
+        self._assemble = assemble
         self._forwarder = Forwarder()
+        self._parts: Parts
         self._tasks: list[asyncio.Task[None]] = []
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._histograms: dict[tuple[str, str], Histogram] = {}
@@ -91,7 +95,7 @@ class Front:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def start(self) -> None:
-        await self._parts.start()
+        self._parts = await self._assemble()
         self._tasks = [
             asyncio.create_task(sweep_for_ever(list(self._parts.upstreams.values())), name="sweep"),
             asyncio.create_task(self._flush_for_ever(), name="access log"),
@@ -282,7 +286,7 @@ class Front:
                 message = {**message, "headers": [*message.get("headers", ()), *extra[1:]]}
             await send(message)
 
-        await self._parts.own(own_scope, receive_again, sending)
+        await self.features(own_scope, receive_again, sending)
         return status
 
     def _may_see_metrics(self, peer: str, incoming: Incoming) -> bool:

@@ -1,0 +1,24 @@
+"""What the gateway announces is what the contract's samples and schema say."""
+
+import jsonschema
+import orjson
+
+from gateway.events import UsersChanged
+
+
+def test_every_sample_is_what_is_announced(repository):
+    found = sorted((repository / "contracts/events/gateway").glob(f"{UsersChanged.type}.sample*.json"))
+    assert found
+    for path in found:
+        event = UsersChanged.model_validate_json(path.read_bytes())
+        assert event.model_dump(mode="json") == orjson.loads(path.read_bytes())
+
+
+async def test_a_stored_announcement_fits_the_schema(client, a_user, connect, database_url):
+    await a_user("announced", country="at")
+    connection = await connect(database_url)
+    rows = await connection.fetch("select payload from outbox where type = $1", UsersChanged.type)
+    validator = jsonschema.Draft202012Validator(UsersChanged.model_json_schema(mode="serialization"))
+    for row in rows:
+        validator.validate(orjson.loads(row["payload"]))
+    assert rows
