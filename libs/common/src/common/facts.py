@@ -15,6 +15,8 @@ MAX_WAITERS = 200
 PATIENCE = 0.5
 
 log = structlog.get_logger()
+# The last is what asyncpg says to a statement that meets a connection being torn down.
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 T = TypeVar("T")
 
 
@@ -51,7 +53,7 @@ class Facts:
                     timeout=5,
                     server_settings={"application_name": f"{self._application} facts"},
                 )
-            except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            except _LOST as error:
                 log.warning("facts_listen_failed", error=str(error))
                 await asyncio.sleep(1)
                 continue
@@ -60,10 +62,10 @@ class Facts:
             try:
                 await connection.add_listener(CHANNEL, self._heard)
                 await lost.wait()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _LOST as error:
                 log.warning("facts_listen_lost", error=str(error))
             finally:
-                with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                with contextlib.suppress(*_LOST):
                     await connection.close(timeout=1)
 
     async def eventually(self, read: Callable[[], Awaitable[T | None]], *, timeout: float = PATIENCE) -> T | None:

@@ -7,6 +7,7 @@ from enum import Enum
 from hashlib import sha256
 from uuid import uuid4
 
+import asyncpg
 from aio_pika.abc import AbstractIncomingMessage
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
@@ -48,7 +49,9 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, Permanent | ValidationError):
         return Failure.PERMANENT
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, ConnectionError | TimeoutError | PoolTimeout):
+    if isinstance(cause, ConnectionError | TimeoutError | PoolTimeout | asyncpg.InternalClientError):
+        return Failure.TRANSIENT
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
         return Failure.TRANSIENT
     state = getattr(cause, "sqlstate", None)
     return Failure.TRANSIENT if isinstance(state, str) and state.startswith(_TRANSIENT_STATES) else Failure.UNKNOWN
