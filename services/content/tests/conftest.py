@@ -109,9 +109,13 @@ class Client:
         return await self.request("POST", url, caller, **options)
 
 
+@pytest.fixture(scope="session")
+async def app(shared_resources: Resources) -> ASGIApp:
+    return _Serving(create_app(shared_resources), shared_resources)
+
+
 @pytest.fixture
-async def client(resources: Resources, keys: TestKeys) -> AsyncIterator[Client]:
-    app = _Serving(create_app(resources), resources)
+async def client(resources: Resources, app: ASGIApp, keys: TestKeys) -> AsyncIterator[Client]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
         yield Client(http, keys)
 
