@@ -267,7 +267,13 @@ class Front:
             kept.append((b"cookie", incoming.cookie))
         if incoming.authorization:
             kept.extend([(b"authorization", incoming.authorization)] * incoming.authorizations)
-        own_scope = {**scope, "headers": [*kept, *said], "state": {**scope.get("state", {}), **self._parts.state}}
+        head = scope["method"] == "HEAD"  # answered as GET, without the body
+        own_scope = {
+            **scope,
+            "method": "GET" if head else scope["method"],
+            "headers": [*kept, *said],
+            "state": {**scope.get("state", {}), **self._parts.state},
+        }
         status = 500
         told = False
 
@@ -284,6 +290,8 @@ class Front:
                 status = message["status"]
                 # the request id is on it already
                 message = {**message, "headers": [*message.get("headers", ()), *extra[1:]]}
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         await self.features(own_scope, receive_again, sending)

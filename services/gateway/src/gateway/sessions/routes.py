@@ -90,7 +90,8 @@ async def _form(request: Request, gateway: Gateway) -> dict[str, str]:
     form = {name: values[0].replace("\0", "") for name, values in parsed.items()}
     cookie = request.cookies.get(CSRF_COOKIE, "")
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != urlsplit(request_base(request)).netloc:
+    ours = (urlsplit(request_base(request)).netloc, request.headers.get("host"))
+    if origin is not None and urlsplit(origin).netloc not in ours:
         raise BadForm
     if not cookie or not hmac.compare_digest(form.get("csrf_token", "").encode(), _csrf_of(cookie, gateway).encode()):
         raise BadForm
