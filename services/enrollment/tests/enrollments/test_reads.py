@@ -273,3 +273,14 @@ async def test_no_body_in_the_frameworks_shape_leaves(client):
         body = (await client.send(method, path, ALICE)).json()
         assert isinstance(body["detail"], str)
         assert "error_code" in body
+
+
+async def test_the_api_description_is_valid_and_tells_the_bodies(client, resources):
+    from openapi_spec_validator import validate
+
+    from enrollment.app import create_app
+
+    described = create_app(resources).openapi()
+    validate(described)
+    body = described["paths"]["/api/enrollment/v1/enrollment"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"]["properties"]["course_details"]["required"] == ["course_id"]

@@ -17,6 +17,7 @@ from enrollment.commands import queries
 from enrollment.commands.batches import Result, Results, carry_out
 from enrollment.commands.models import DEFERRABLE, Options
 from enrollment.commands.schemas import CommandRead, Item, Kind, RefusedWhole, Unreadable, read_command, read_items
+from enrollment.enrollments.changes import RacedError
 from enrollment.events import CommandCompleted
 from enrollment.outgoing import Outgoing, record_all
 
@@ -39,6 +40,7 @@ select i.broker_user, i.command_id, i.type, i.digest,
 from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
   $9::timestamptz[])
 as i(broker_user, command_id, type, digest, reply_to, answer, pending, attempt_at, retry_at)
+on conflict (broker_user, command_id) do nothing
 """
 _ANSWER_TOO: Final = """
 update command set reply_to = reply_to || $3::text
@@ -128,7 +130,10 @@ class CommandHandler:
     async def _store(
         self, connection: asyncpg.Connection, heard: Sequence[_Heard], results: Results, *, now: datetime
     ) -> dict[tuple[str, str], str]:
-        """Note the commands as done, or as waiting for facts; returns the answers of those done, as JSON text."""
+        """Note the commands as done, or as waiting for facts; returns the answers of those done, as JSON text.
+
+        Raises `RacedError` when another consumer has carried one of them out meanwhile.
+        """
         payloads: dict[tuple[str, str], str] = {}
         rows = []
         for one in heard:
@@ -153,7 +158,9 @@ class CommandHandler:
                     now + self._patience if pending else None,
                 )
             )
-        await connection.execute(_INSERT, *map(list, zip(*rows, strict=True)))
+        rows.sort(key=lambda row: row[:2])
+        if await connection.execute(_INSERT, *map(list, zip(*rows, strict=True))) != f"INSERT 0 {len(rows)}":
+            raise RacedError
         return payloads
 
     async def finish_deferred(self, connection: asyncpg.Connection, *, now: datetime, limit: int = 20) -> int:

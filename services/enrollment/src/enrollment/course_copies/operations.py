@@ -55,7 +55,7 @@ async def store_courses(connection: asyncpg.Connection, courses: Iterable[Course
     """Store what is newer than what is known; returns how many were."""
     newest: dict[str, CourseHeard] = {}
     for course in courses:
-        key = CourseKey.parse(course.course_id).canonical
+        key = course.course_id
         if key not in newest or newest[key].version < course.version:
             newest[key] = course
     ordered = sorted(newest.items())

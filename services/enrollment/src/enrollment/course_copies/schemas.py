@@ -1,8 +1,14 @@
 """What enrollment reads of `course_catalog.course.changed.v1`."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from common.keys import CourseKey
+
+# a key nobody can parse is the message's fault, and found while it is read
+HeardKey = Annotated[str, AfterValidator(lambda text: CourseKey.parse(text).canonical)]
 
 
 class ModeHeard(BaseModel):
@@ -26,7 +32,7 @@ class CourseHeard(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    course_id: str
+    course_id: HeardKey
     version: int
     deleted: bool = False
     spelling: str | None = None

@@ -6,7 +6,6 @@ from typing import Final
 
 import asyncpg
 
-from common.keys import CourseKey
 from enrollment.course_copies.operations import count_seats
 from enrollment.course_teams.schemas import MemberHeard, TeamChanged
 
@@ -27,7 +26,7 @@ async def store_teams(connection: asyncpg.Connection, teams: Iterable[TeamChange
     """Store what is newer than what is known; the team takes no seats, so limited courses are counted again."""
     newest: dict[tuple[str, int], MemberHeard] = {}
     for team in teams:
-        key = CourseKey.parse(team.course_id).canonical
+        key = team.course_id
         for member in team.members:
             known = newest.get((key, member.user_id))
             if known is None or known.version < member.version:

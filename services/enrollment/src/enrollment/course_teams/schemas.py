@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from enrollment.course_copies.schemas import HeardKey
+
 
 class MemberHeard(BaseModel):
     """One account's place on the team; `removed` is the tombstone."""
@@ -22,5 +24,5 @@ class TeamChanged(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    course_id: str
+    course_id: HeardKey
     members: tuple[MemberHeard, ...]

@@ -80,7 +80,10 @@ from unnest($1::bigint[], $2::bigint[]) as i(id, user_id) where w.id = i.id and 
 
 
 class RacedError(Exception):
-    """An enrollment was changed by someone else after the decision; decide again."""
+    """Something was changed by someone else after the decision; decide again."""
+
+    # to the consumer this is what PostgreSQL calls a serialization failure: try again at once
+    sqlstate = "40001"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

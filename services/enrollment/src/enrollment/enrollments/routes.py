@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,20 +36,30 @@ from enrollment.enrollments.schemas import (
     EnrollmentPage,
     NewEnrollment,
     RolesOut,
+    described,
     read_enrollment,
 )
 
 # what upstream's URL patterns take; anything else is no route of this API
 _COURSE: Final = re.compile(r"[^/+]+(?:/|\+)[^/+]+(?:/|\+)[^/?]+")
 _OTHERS_COURSE: Final = re.compile(r"([\w.@+-]+),(.+)", re.DOTALL)
-_BODY: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": NewEnrollment.model_json_schema(ref_template="#/components/{model}")}
-        },
-    }
-}
+
+
+def _described(body: type[BaseModel] | None = None, *, course: bool = False, **query: str) -> dict[str, object]:
+    """What the signatures of these routes do not say: the key in the path, the query, the body."""
+    text = {"type": "string"}
+    parameters: list[dict[str, object]] = [
+        {"name": name, "in": "query", "description": meaning, "schema": text} for name, meaning in query.items()
+    ]
+    if course:
+        meaning = "A course key in any spelling, `course-v1:Org+Course+Run` or `Org/Course/Run`."
+        place = {"name": "course_id", "in": "path", "required": True}
+        parameters.append({**place, "description": meaning, "schema": text})
+    found: dict[str, object] = {"parameters": parameters} if parameters else {}
+    if body:
+        content = {"application/json": {"schema": described(body)}}
+        found["requestBody"] = {"required": True, "content": content}
+    return found
 
 
 class _PlainRoute(APIRoute):
@@ -99,7 +110,7 @@ def _course_in_path(request: Request, name: str = "course_id") -> str:
     return text
 
 
-@router.post("/enrollment", response_model=EnrollmentOut, openapi_extra=_BODY)
+@router.post("/enrollment", response_model=EnrollmentOut, openapi_extra=_described(NewEnrollment))
 @router.post("/enrollment/", include_in_schema=False)
 async def enroll(request: Request) -> Response:
     """Enroll, reactivate or (staff and servers) change an enrollment. Always 200 with the enrollment."""
@@ -109,7 +120,11 @@ async def enroll(request: Request) -> Response:
     return _json(await operations.enroll(_resources(request), asked, embargo_page=page))
 
 
-@router.get("/enrollment", response_model=list[EnrollmentOut])
+@router.get(
+    "/enrollment",
+    response_model=list[EnrollmentOut],
+    openapi_extra=_described(user="Whose; the caller's own when left out."),
+)
 @router.get("/enrollment/", include_in_schema=False)
 async def list_enrollments(request: Request) -> Response:
     """A learner's active enrollments, oldest first; of others only those in courses one teaches, unless staff."""
@@ -130,7 +145,7 @@ async def refuse_method(request: Request) -> Response:
     raise MethodNotAllowed(f'Method "{request.method}" not allowed.')
 
 
-@router.get("/enrollment/{course_id:path}", response_model=EnrollmentOut | None)
+@router.get("/enrollment/{course_id:path}", response_model=EnrollmentOut | None, openapi_extra=_described(course=True))
 async def get_enrollment(request: Request) -> Response:
     """One's own enrollment, or as `{username},{course_id}` anybody's for staff; `null` when there is none."""
     text: str = request.path_params["course_id"].removesuffix("/")
@@ -151,7 +166,11 @@ async def get_enrollment(request: Request) -> Response:
     return _json(found or "null")
 
 
-@router.get("/course/{course_id:path}", response_model=CourseDetailsOut)
+@router.get(
+    "/course/{course_id:path}",
+    response_model=CourseDetailsOut,
+    openapi_extra=_described(course=True, include_expired="Any text: expired modes are listed too."),
+)
 async def get_course_details(request: Request) -> Response:
     """Dates, window and modes of a course. No credentials are read."""
     course_id = _course_in_path(request)
@@ -169,7 +188,18 @@ async def get_course_details(request: Request) -> Response:
     return _json(found)
 
 
-@router.get("/enrollments", response_model=EnrollmentPage)
+@router.get(
+    "/enrollments",
+    response_model=EnrollmentPage,
+    openapi_extra=_described(
+        course_id="A course key.",
+        course_ids="Up to 100 parts of course keys, separated by commas.",
+        username="Up to 100 usernames, separated by commas.",
+        email="Up to 100 e-mail addresses, separated by commas.",
+        page_size="At most 100.",
+        cursor="From the links of a page.",
+    ),
+)
 async def list_all_enrollments(request: Request) -> Response:
     """Everybody's enrollments, newest first, for global staff; filters hold together."""
     caller = caller_of(request)
@@ -205,7 +235,7 @@ def _link(request: Request, cursor: queries.Cursor | None) -> str | None:
     return f"{request_base(request)}{request.url.path}?{urlencode([('cursor', str(cursor)), *others])}"
 
 
-@router.get("/roles/", response_model=RolesOut)
+@router.get("/roles/", response_model=RolesOut, openapi_extra=_described(course_id="Only this course."))
 async def list_roles(request: Request) -> Response:
     """The caller's own course roles."""
     caller = _known_caller(request)
@@ -223,7 +253,7 @@ async def show_embargo(request: Request) -> Response:
     return page_response(render_page("Not available here", text))
 
 
-@router.get("/embargo/{course_id:path}", response_model=EmbargoOut)
+@router.get("/embargo/{course_id:path}", response_model=EmbargoOut, openapi_extra=_described(course=True))
 async def get_embargo(request: Request) -> Response:
     """The countries a course may not be enrolled in from. Global staff."""
     require_staff(caller_of(request))
@@ -232,7 +262,7 @@ async def get_embargo(request: Request) -> Response:
     return _embargo(course_id, lists)
 
 
-@router.put("/embargo/{course_id:path}", response_model=EmbargoOut)
+@router.put("/embargo/{course_id:path}", response_model=EmbargoOut, openapi_extra=_described(EmbargoIn, course=True))
 async def set_embargo(request: Request) -> Response:
     """Replace a course's country lists. Global staff."""
     require_staff(caller_of(request))
