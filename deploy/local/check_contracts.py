@@ -7,6 +7,7 @@ reader of the last release.
 
 import argparse
 import importlib
+import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import TypedDict, cast
 
 import jsonschema
 import yaml
+from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
 
 from common.messaging import Command, Event
@@ -58,6 +60,8 @@ def announced(package: str) -> Iterator[Message]:
 
 def heard(package: str) -> Mapping[str, type[BaseModel]]:
     """Type → the reader's own model, from the `HEARS` table of a service's `consumers.py`."""
+    if importlib.util.find_spec(f"{package}.consumers") is None:
+        return {}
     module = importlib.import_module(f"{package}.consumers")
     return cast("Mapping[str, type[BaseModel]]", module.HEARS)
 
@@ -123,8 +127,11 @@ def openapi_of(package: str, service: str) -> Json:
     fields = dict.fromkeys(Resources.__dataclass_fields__, absent)
     resources = Resources(**{**fields, "service": service, "settings": settings})  # type: ignore[arg-type]
     app = declared.create_app(resources)
-    document = (app if hasattr(app, "openapi") else app.features).openapi()
-    return cast("Json", document)
+    # the gateway's own features are an application behind its front
+    features = app if isinstance(app, FastAPI) else getattr(app, "features", None)
+    if not isinstance(features, FastAPI):
+        raise TypeError(f"{package}.app makes no FastAPI application")
+    return features.openapi()
 
 
 def asyncapi(messages: Sequence[Contract]) -> Json:

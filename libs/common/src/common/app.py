@@ -1,7 +1,9 @@
 """The HTTP side of a service: request ids, metrics, health, error families, both slash forms."""
 
 import asyncio
+import re
 import time
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -59,11 +61,22 @@ def build_app(
 
     def openapi() -> dict[str, object]:
         if not app.openapi_schema:
-            app.openapi_schema = get_openapi(title=title, version="1", routes=app.routes)
+            app.openapi_schema = _described(app, title)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _described(app: FastAPI, title: str) -> dict[str, object]:
+    """FastAPI names a route of two methods after one of them, by chance: here each operation is named by its own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Duplicate Operation ID")
+        document = get_openapi(title=title, version="1", routes=app.routes)
+    for path, operations in document.get("paths", {}).items():
+        for method, operation in operations.items():
+            operation["operationId"] = re.sub(r"\W+", "_", f"{method}{path}").strip("_")
+    return document
 
 
 def _health(resources: Resources, ready: Callable[[], Awaitable[bool]] | None) -> APIRouter:

@@ -1,15 +1,16 @@
 """Every fact and command this service hears, and what it leads to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging import Subscription
 from common.resources import Resources
-from content.accounts.operations import keep_accounts
+from content.accounts.operations import UsersChanged, keep_accounts
 from content.commands.answers import handler
 from content.commands.schemas import ImportCourse, SetCourseRole, SnapshotCourse
-from content.enrollments.operations import keep_enrollments
+from content.enrollments.operations import EnrollmentsChanged, keep_enrollments
 from content.events import CommandCompleted
 from content.imports.exports import COMMAND as SNAPSHOT
 from content.imports.exports import snapshot_course
@@ -55,3 +56,13 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
             repeats=True,
         ),
     )
+
+
+# Type of message → what this service reads of it; the contracts are checked against it.
+HEARS: Mapping[str, type[BaseModel]] = {
+    "accounts.user.changed.v1": UsersChanged,
+    "enrollment.enrollments.changed.v1": EnrollmentsChanged,
+    "content.import_course.v1": ImportCourse,
+    "content.snapshot_course.v1": SnapshotCourse,
+    "content.set_course_role.v1": SetCourseRole,
+}

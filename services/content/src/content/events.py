@@ -77,6 +77,16 @@ class CoursePublished(_CourseState):
     type: ClassVar[str] = "content.course.published.v1"
 
 
+class CourseDeleted(Event):
+    """The course is gone; its version stays, so that a late message cannot bring it back."""
+
+    type: ClassVar[str] = "content.course.deleted.v1"
+
+    course_id: str
+    version: int
+    deleted_at: datetime
+
+
 class TeamMember(_Part):
     user_id: int
     username: str

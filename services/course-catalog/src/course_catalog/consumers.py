@@ -1,7 +1,8 @@
 """Every fact this service hears: type of message → operation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging import Message, Subscription
@@ -44,3 +45,13 @@ async def teams_changed(session: AsyncSession, messages: Sequence[Message]) -> N
 async def accounts_changed(session: AsyncSession, messages: Sequence[Message]) -> None:
     accounts = [account for message in messages for account in message.parse(AccountsChanged).users]
     await store_accounts(session, accounts)
+
+
+# Type of message → what this service reads of it; the contracts are checked against it.
+HEARS: Mapping[str, type[BaseModel]] = {
+    "accounts.user.changed.v1": AccountsChanged,
+    "content.course.created.v1": CourseFacts,
+    "content.course.published.v1": CourseFacts,
+    "content.course.deleted.v1": CourseDeleted,
+    "content.course_team.changed.v1": TeamFacts,
+}

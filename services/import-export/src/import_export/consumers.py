@@ -1,17 +1,21 @@
 """Every fact this service hears."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging import Message, Subscription
 from common.resources import Resources
 from import_export.courses.operations import (
+    AccountsFact,
     CatalogueFact,
     CourseDeleted,
     CourseFact,
     TeamFact,
+    store_accounts,
     store_catalogue,
     store_courses,
     store_deletions,
@@ -25,6 +29,15 @@ from import_export.tasks.queries import find_job_of_command
 from import_export.tasks.replies import CommandCompleted
 
 QUEUE = "import_export.events"
+HEARS: Final[Mapping[str, type[BaseModel]]] = {
+    "accounts.user.changed.v1": AccountsFact,
+    "content.command.completed.v1": CommandCompleted,
+    "content.course.created.v1": CourseFact,
+    "content.course.published.v1": CourseFact,
+    "content.course.deleted.v1": CourseDeleted,
+    "content.course_team.changed.v1": TeamFact,
+    "course_catalog.course.changed.v1": CatalogueFact,
+}
 
 
 async def hear_courses(session: AsyncSession, messages: Sequence[Message]) -> None:
@@ -40,6 +53,11 @@ async def hear_deletions(session: AsyncSession, messages: Sequence[Message]) -> 
 async def hear_teams(session: AsyncSession, messages: Sequence[Message]) -> None:
     """`content.course_team.changed`."""
     await store_teams(session, [message.parse(TeamFact) for message in messages])
+
+
+async def hear_accounts(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """`accounts.user.changed`."""
+    await store_accounts(session, [message.parse(AccountsFact) for message in messages])
 
 
 async def hear_catalogue(session: AsyncSession, messages: Sequence[Message]) -> None:
@@ -80,6 +98,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
                 "content.course_team.changed.v1": hear_teams,
                 "content.command.completed.v1": outcomes,
                 "course_catalog.course.changed.v1": hear_catalogue,
+                "accounts.user.changed.v1": hear_accounts,
             },
         )
     ]

@@ -23,6 +23,7 @@ class Requester(_Heard):
 class _Request(_Heard):
     command_id: UUID | str
     requested_by: Requester = Requester()
+    issued_at: datetime | None = None
     expires_at: datetime | None = None
 
 
