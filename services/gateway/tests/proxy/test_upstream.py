@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from common.testing.waiting import until
 from gateway.proxy.breaker import Breaker, RetryBudget
 from gateway.proxy.errors import Lost, Overloaded, TimedOut, Unreachable
 from gateway.proxy.forward import Cut, Forwarder, Outgoing, fetch
@@ -11,11 +12,12 @@ from gateway.proxy.upstream import Upstream, sweep_for_ever
 
 
 @pytest.fixture
-async def upstream(service):
-    """Connections to the scripted service, swept often."""
+async def upstream(service, request):
+    """Connections to the scripted service, swept often; idle ones are kept for long unless the test says otherwise."""
+    idle_seconds = getattr(request, "param", 60)
     service.play()
     host, _, port = service.url.removeprefix("http://").partition(":")
-    made = Upstream("played", host, int(port), idle_seconds=0.2, connections=3)
+    made = Upstream("played", host, int(port), idle_seconds=idle_seconds, connections=3)
     sweep = asyncio.create_task(sweep_for_ever([made], every=0.02))
     yield made
     sweep.cancel()
@@ -74,12 +76,15 @@ async def test_a_stall_in_the_middle_of_an_answer_cuts_it(upstream, service, mon
     assert upstream.busy == 0
 
 
+@pytest.mark.parametrize("upstream", [0.2], indirect=True)
 async def test_idle_connections_go_before_the_service_closes_them(upstream, service):
     assert await fetch(upstream, "/x") == (200, b"ok")
     assert upstream.idle == 1
-    await asyncio.sleep(0.4)
-    assert upstream.idle == 0
-    assert service.closed == 1
+
+    async def closed():
+        return upstream.idle == 0 and service.closed == 1
+
+    await until(closed)
 
 
 async def test_bytes_nobody_asked_for_end_an_idle_connection(upstream, service):
@@ -90,8 +95,11 @@ async def test_bytes_nobody_asked_for_end_an_idle_connection(upstream, service):
 
     service.play(script)
     await fetch(upstream, "/x")
-    await asyncio.sleep(0.12)
-    assert upstream.idle == 0
+
+    async def dropped():
+        return upstream.idle == 0
+
+    await until(dropped)
 
 
 async def test_a_second_answer_at_once_ends_the_connection(upstream, service):
