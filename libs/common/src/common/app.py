@@ -69,13 +69,15 @@ def build_app(
 
 
 def _described(app: FastAPI, title: str) -> dict[str, object]:
-    """FastAPI names a route of two methods after one of them, by chance: here each operation is named by its own."""
+    """FastAPI names a route of two methods after one of them, by chance; here each is named by its own, in order."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Duplicate Operation ID")
         document = get_openapi(title=title, version="1", routes=app.routes)
-    for path, operations in document.get("paths", {}).items():
+    paths = document.get("paths", {})
+    for path, operations in paths.items():
         for method, operation in operations.items():
             operation["operationId"] = re.sub(r"\W+", "_", f"{method}{path}").strip("_")
+        paths[path] = dict(sorted(operations.items()))
     return document
 
 
