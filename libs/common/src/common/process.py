@@ -16,7 +16,7 @@ import uvloop
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from common.messaging import Subscription, run_consumers, run_relay
+from common.messaging import Subscription, crash, run_consumers, run_relay
 from common.migrations import migrate
 from common.resources import Resources, open_resources
 from common.settings import ServiceSettings, UnknownSettings, load_settings
@@ -64,6 +64,7 @@ def main(service: Service) -> None:
 
 
 async def _run(service: Service, role: str, settings: ServiceSettings) -> None:
+    crash.arm(settings.crash_at)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.messaging import Command, Event, Message, Permanent, Subscription, run_consumers, run_relay
+from common.messaging import Command, Event, Message, Permanent, Subscription, crash, run_consumers, run_relay
 from common.resources import open_resources
 from common.settings import ServiceSettings
 
@@ -112,7 +112,8 @@ def sample_settings(database_url: str, amqp_url: str, topology: Path, **changes:
 
 
 async def main(role: str, database_url: str, amqp_url: str, topology: str, crash_at: str) -> None:
-    settings = sample_settings(database_url, amqp_url, Path(topology), crash_at=crash_at or None)
+    settings = sample_settings(database_url, amqp_url, Path(topology))
+    crash.arm(crash_at)
     async with open_resources(SERVICE, settings) as resources:
         roles: dict[str, Callable[[], Awaitable[None]]] = {
             "relay": lambda: run_relay(resources),

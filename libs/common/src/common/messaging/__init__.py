@@ -4,7 +4,7 @@ A sender calls `record` in its transaction; `run_relay` publishes what is waitin
 `run_consumers` hands their handlers batches of new messages inside one transaction each.
 """
 
-from common.messaging import outbox
+from common.messaging import crash, outbox
 from common.messaging.consumer import run_consumers
 from common.messaging.envelope import Command, Event, Handler, Malformed, Message, Permanent, Subscription
 from common.messaging.outbox import record
@@ -22,6 +22,7 @@ __all__ = [
     "Permanent",
     "Subscription",
     "apply_topology",
+    "crash",
     "outbox",
     "record",
     "run_consumers",

@@ -50,7 +50,6 @@ async def run_consumers(
 ) -> None:
     """Consume every subscribed queue and the parking lot; runs until cancelled, then settles what is in hand."""
     settings, service = resources.settings, resources.service
-    crash.arm(settings.crash_at)
     topology = load_topology(settings.topology_file)
     queues = topology.work_queues.get(prefix_of(service), ())
     subscribed = {subscription.queue for subscription in subscriptions}

@@ -69,7 +69,6 @@ class RelayLimits:
 
 async def run_relay(resources: Resources, limits: RelayLimits | None = None) -> None:
     """Publish this service's outbox whenever this process leads; runs until cancelled, then finishes its round."""
-    crash.arm(resources.settings.crash_at)
 
     async def work(stop: asyncio.Event) -> None:
         await _take_turns(resources, limits or RelayLimits(), stop)
