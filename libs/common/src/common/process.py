@@ -81,7 +81,8 @@ async def _run(service: Service, role: str, settings: ServiceSettings) -> None:
         log.info("started", role=role, port=settings.http_port if role in ("serve", "all") else None)
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-        failed = [task for task in done if task is not stopping and task.exception() is not None]
+        # a role that ends unasked has failed, also when it ends quietly (uvicorn does when a lifespan cannot start)
+        failed = [task for task in done if task is not stopping]
         for task in failed:
             log.critical("role_died", role=task.get_name(), exc_info=task.exception())
         stop.set()
