@@ -1,14 +1,17 @@
 """The content service: what it is made of."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 
 from common.app import build_app
 from common.errors import ErrorFamilies, developer_message_style, error_style
 from common.messaging.parking.routes import router as parking
-from common.process import Service
+from common.process import Background, Service
 from common.resources import Resources
 from content.assets.routes import router as assets
 from content.blocks.routes import router as blocks
+from content.commands.retention import keep_forgetting
 from content.consumers import subscriptions
 from content.courses.routes import router as courses
 from content.items.routes import router as items
@@ -33,6 +36,15 @@ def create_app(resources: Resources) -> FastAPI:
     return app
 
 
+def background(resources: Resources) -> Sequence[Background]:
+    return (lambda: keep_forgetting(resources),)
+
+
 SERVICE = Service(
-    name="content", package="content", settings=Settings, create_app=create_app, subscriptions=subscriptions
+    name="content",
+    package="content",
+    settings=Settings,
+    create_app=create_app,
+    subscriptions=subscriptions,
+    background=background,
 )

@@ -78,7 +78,7 @@ class CoursePublished(_CourseState):
 
 
 class CourseDeleted(Event):
-    """The course is gone; its version stays, so that a late message cannot bring it back."""
+    """A course is gone; its row stays as a tombstone, so that its versions never start again."""
 
     type: ClassVar[str] = "content.course.deleted.v1"
 

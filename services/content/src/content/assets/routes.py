@@ -37,7 +37,8 @@ log = structlog.get_logger()
 _SMALL = 1_000_000
 
 
-@router.api_route("/asset-v1:{key:path}", methods=["GET", "HEAD"], summary="An uploaded file")
+@router.get("/asset-v1:{key:path}", summary="An uploaded file")
+@router.head("/asset-v1:{key:path}", include_in_schema=False)
 async def serve_asset(request: Request, key: str, caller: CallerDep) -> Response:
     """The file's bytes; of a locked one only for the learners and the team of the course."""
     try:
@@ -52,7 +53,8 @@ async def serve_asset(request: Request, key: str, caller: CallerDep) -> Response
     return await _serve(request, caller, course, asset)
 
 
-@router.api_route("/c4x/{key:path}", methods=["GET", "HEAD"], summary="An uploaded file, at its address of 2012")
+@router.get("/c4x/{key:path}", summary="An uploaded file, at its address of 2012")
+@router.head("/c4x/{key:path}", include_in_schema=False)
 async def serve_legacy_asset(request: Request, key: str, caller: CallerDep) -> Response:
     """The same, for addresses that do not say the run."""
     try:

@@ -25,8 +25,33 @@ from content.versions.queries import read_definitions
 router = APIRouter(tags=["blocks"])
 
 
-@router.get("/api/courses/v1/blocks/", summary="The blocks of a course")
-@router.get("/api/courses/v2/blocks/", summary="The blocks of a course", operation_id="blocks_of_course_v2")
+def _parameter(name: str, description: str, *, required: bool = False, default: str | None = None) -> dict[str, object]:
+    schema = {"type": "string"} | ({"default": default} if default else {})
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+
+
+_LEVEL = [
+    _parameter("username", "Whose view; empty for the anonymous view. Required unless all_blocks is true."),
+    _parameter("all_blocks", "true: everything, for the course team."),
+    _parameter("depth", "How many levels below the root, or `all`.", default="0"),
+    _parameter("nav_depth", "Adds `descendants`: children above this level, everything below at it."),
+    _parameter("requested_fields", "Further fields, separated by commas."),
+    _parameter("block_counts", "Types to count in every block and below it."),
+    _parameter("student_view_data", "Types whose student view data is wanted."),
+    _parameter("block_types_filter", "Only blocks of these types; what others hold moves up."),
+    _parameter("return_type", "`dict` or `list`.", default="dict"),
+]
+_OF_BLOCK = {"parameters": _LEVEL}
+_OF_COURSE = {"parameters": [_parameter("course_id", "The course.", required=True), *_LEVEL]}
+
+
+@router.get("/api/courses/v1/blocks/", summary="The blocks of a course", openapi_extra=_OF_COURSE)
+@router.get(
+    "/api/courses/v2/blocks/",
+    summary="The blocks of a course",
+    operation_id="blocks_of_course_v2",
+    openapi_extra=_OF_COURSE,
+)
 async def read_course_blocks(request: Request, caller: CallerDep) -> Response:
     """The tree of the course `course_id` as `username` may see it, by upstream's parameters.
 
@@ -46,9 +71,12 @@ async def read_course_blocks(request: Request, caller: CallerDep) -> Response:
     return await _answer(request, granted, granted.tree.root, asked)
 
 
-@router.get("/api/courses/v1/blocks/{usage_key:path}", summary="A block and what is below it")
+@router.get("/api/courses/v1/blocks/{usage_key:path}", summary="A block and what is below it", openapi_extra=_OF_BLOCK)
 @router.get(
-    "/api/courses/v2/blocks/{usage_key:path}", summary="A block and what is below it", operation_id="blocks_below_v2"
+    "/api/courses/v2/blocks/{usage_key:path}",
+    summary="A block and what is below it",
+    operation_id="blocks_below_v2",
+    openapi_extra=_OF_BLOCK,
 )
 async def read_blocks_below(request: Request, usage_key: str, caller: CallerDep) -> Response:
     """The tree below one block, by the same parameters."""
