@@ -1,6 +1,7 @@
 """Dates as authors wrote them over ten years, and the one form in which we print them."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 # "No start date": a course without one starts here.
 NO_START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -9,9 +10,11 @@ _FORMS = ("%B %d, %Y, %H:%M", "%B %d, %Y %H:%M", "%B %d, %Y", "%b %d, %Y", "%Y-%
 
 def parse_date(value: object) -> datetime | None:
     """The moment that an ISO date or one of the older spellings means, in UTC where it names no zone; else None."""
-    if not isinstance(value, str) or not value.strip():
-        return None
-    text = value.strip().strip('"')
+    return _read(value.strip().strip('"')) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> datetime | None:
     moment = _iso(text)
     for form in _FORMS:
         if moment is not None:

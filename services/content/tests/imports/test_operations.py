@@ -1,6 +1,7 @@
 """Importing a course: whole, once, by whoever may."""
 
 import asyncio
+import itertools
 from datetime import UTC, datetime
 
 import pytest
@@ -189,6 +190,14 @@ async def test_nothing_is_stored_when_the_bytes_of_an_asset_are_missing(bus, a_d
         assert await bus.resources.pool.fetchval(f"select count(*) from {table}") == 0
 
 
+def a_deep_course(levels: int) -> dict:
+    names = ["course@course", *(f"vertical@v{level}" for level in range(1, levels))]
+    return {
+        name: {"type": name.split("@")[0], "id": name.split("@")[1], "children": [below] if below else []}
+        for name, below in itertools.zip_longest(names, names[1:])
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -199,6 +208,10 @@ async def test_nothing_is_stored_when_the_bytes_of_an_asset_are_missing(bus, a_d
         (lambda document: document["assets"].update({"a": {"digest": "../../etc"}}), "Asset a"),
         (lambda document: document["files"].update({"a": 1}), "File a"),
         (lambda document: document["blocks"]["html@intro"]["fields"].update(data="a\0b"), "NUL"),
+        (lambda document: document["blocks"]["vertical@u1"]["children"].append("chapter@one"), "below itself"),
+        (lambda document: document["files"].update({"x" * 1001: "text"}), "longer than"),
+        (lambda document: document["assets"].update({"": {"digest": "ab" * 32}}), "empty"),
+        (lambda document: document.update(blocks=a_deep_course(101)), "levels deep"),
     ],
 )
 async def test_a_snapshot_that_cannot_be_read_is_refused_with_the_place(bus, a_draft, change, words):
@@ -209,6 +222,37 @@ async def test_a_snapshot_that_cannot_be_read_is_refused_with_the_place(bus, a_d
     answer = await bus.import_course(draft)
     assert answer.code == "snapshot_invalid"
     assert words in (answer.message or "")
+
+
+async def test_a_text_about_nul_is_no_nul_and_a_hundred_levels_are_read(bus, a_draft, client):
+    draft = a_draft()
+    draft.blocks = a_deep_course(100)
+    draft.blocks["vertical@v99"]["settings"] = {"display_name": "\\u0000 and \\\\u0000"}
+    assert (await bus.import_course(draft)).outcome == "done"
+    for accept in ("application/json", "text/html"):
+        for path in ("/course/course-v1:Org+Demo+1", "/xblock/block-v1:Org+Demo+1+type@vertical+block@v1"):
+            answer = await client.get(path, a_caller("admin", staff=True), headers={"Accept": accept})
+            assert answer.status_code == 200
+
+
+async def test_blocks_shared_over_and_over_are_opened_up_once(bus, a_draft, client):
+    draft = a_draft()
+    rungs = 40
+    draft.blocks = {"course@course": {"type": "course", "id": "course", "children": ["sequential@a0", "sequential@b0"]}}
+    for rung in range(rungs):
+        below = [f"sequential@a{rung + 1}", f"sequential@b{rung + 1}"] if rung + 1 < rungs else []
+        for side in "ab":
+            draft.block(f"sequential@{side}{rung}", *below)
+    assert (await bus.import_course(draft)).outcome == "done"
+    admin = a_caller("admin", staff=True)
+    for accept in ("application/json", "text/html"):
+        for path in ("/course/course-v1:Org+Demo+1", "/xblock/block-v1:Org+Demo+1+type@sequential+block@a0"):
+            assert (await client.get(path, admin, headers={"Accept": accept})).status_code == 200
+    everything = "/api/courses/v1/blocks/?course_id=course-v1:Org%2BDemo%2B1&all_blocks=1&depth=all&nav_depth=1"
+    answer = await client.get(f"{everything}&block_counts=sequential&block_types_filter=sequential", admin)
+    blocks = answer.json()["blocks"]
+    assert len(blocks) == 2 * rungs
+    assert blocks["block-v1:Org+Demo+1+type@sequential+block@a0"]["block_counts"] == {"sequential": 2 * rungs - 1}
 
 
 async def test_two_imports_of_a_new_course_at_once_end_as_one_course(bus, a_draft):

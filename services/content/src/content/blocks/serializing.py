@@ -74,15 +74,19 @@ def _post_order(root: str, children: Mapping[str, list[str]]) -> list[str]:
 def _counts(
     tree: Tree, root: str, children: Mapping[str, list[str]], types: tuple[str, ...]
 ) -> dict[str, dict[str, int]]:
+    """How many blocks of each type there are in each block and below it."""
     counts: dict[str, dict[str, int]] = {}
+    is_tree = sum(map(len, children.values())) < len(children)
     for block_id in _post_order(root, children):
-        own = dict.fromkeys(types, 0)
-        if tree.nodes[block_id].type in own:
-            own[tree.nodes[block_id].type] += 1
-        for child in children[block_id]:
-            for name, number in counts[child].items():
-                own[name] += number
-        counts[block_id] = own
+        counts[block_id] = own = dict.fromkeys(types, 0)
+        if is_tree:
+            for child in children[block_id]:
+                for name, number in counts[child].items():
+                    own[name] += number
+        below = [] if is_tree else _flattened(block_id, children)
+        for counted in (block_id, *below):
+            if tree.nodes[counted].type in own:
+                own[tree.nodes[counted].type] += 1
     return counts
 
 
@@ -111,7 +115,7 @@ def _descendants(root: str, children: Mapping[str, list[str]], depth: int) -> di
     for block_id in queue:
         at = level[block_id]
         if at == depth:
-            found[block_id] = _post_order_below(block_id, children)
+            found[block_id] = _flattened(block_id, children)
         else:
             found[block_id] = list(children[block_id])
             for child in children[block_id]:
@@ -121,7 +125,7 @@ def _descendants(root: str, children: Mapping[str, list[str]], depth: int) -> di
     return found
 
 
-def _post_order_below(block_id: str, children: Mapping[str, list[str]]) -> list[str]:
+def _flattened(block_id: str, children: Mapping[str, list[str]]) -> list[str]:
     below: dict[str, None] = {}
     stack = list(reversed(children[block_id]))
     while stack:

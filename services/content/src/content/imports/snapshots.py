@@ -1,5 +1,6 @@
 """The snapshot: a whole course as one JSON document, and the rows it means. No I/O."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,10 @@ from content.commands.errors import BadSnapshot
 from content.versions.models import ASSET, DETACHED, DIRECT_ONLY, FILE, Definition, Row, define, make_row
 
 FORMAT = 1
+MAX_NAME = 1000  # bytes; an index entry must hold the name of a row
+MAX_DEPTH = 100
+# an escaped NUL, and not an escaped backslash before a text about one
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 Json = dict[str, object]
 
 
@@ -48,7 +53,7 @@ class Rows:
 
 def read_snapshot(data: bytes) -> Snapshot:
     """Raises `BadSnapshot`, which says where it is not as expected."""
-    if b"\\u0000" in data:
+    if _NUL.search(data):
         raise BadSnapshot("The snapshot holds a NUL character, which cannot be stored.")
     try:
         document = orjson.loads(data)
@@ -71,7 +76,36 @@ def read_snapshot(data: bytes) -> Snapshot:
         if not isinstance(value, str):
             raise BadSnapshot(f"File {name} is not text.")
         files[name] = value
+    _check_names(blocks, drafts, assets, files)
+    _check_shape(blocks, root)
     return Snapshot(root, blocks, drafts, assets, files)
+
+
+def _check_names(*named: Mapping[str, object]) -> None:
+    for names in named:
+        for name in names:
+            if not name or len(name.encode()) > MAX_NAME:
+                raise BadSnapshot(f"The name {name[:80]!r} is empty or longer than {MAX_NAME} bytes.")
+
+
+def _check_shape(blocks: Mapping[str, Block], root: str) -> None:
+    """A tree has an end: no block is below itself, and none is deeper than anyone could read."""
+    done: set[str] = set()
+    path: dict[str, None] = {}
+    stack: list[tuple[str, bool]] = [(root, False)]
+    while stack:
+        name, left = stack.pop()
+        if left:
+            del path[name]
+            done.add(name)
+        elif name in path:
+            raise BadSnapshot(f"Block {name} is below itself.")
+        elif name not in done and name in blocks:
+            path[name] = None
+            if len(path) > MAX_DEPTH:
+                raise BadSnapshot(f"Block {name} is more than {MAX_DEPTH} levels deep.")
+            stack.append((name, True))
+            stack.extend((child, False) for child in blocks[name].children)
 
 
 def _mapping(document: Json, name: str) -> Json:
@@ -154,6 +188,7 @@ def _reachable(blocks: Mapping[str, Block], root: str) -> dict[str, None]:
 
 
 def _draft_blocks(snapshot: Snapshot) -> dict[str, Block]:
+    """Raises `BadSnapshot` when the drafts make the tree go round in a circle."""
     blocks = dict(snapshot.blocks)
     blocks.update(snapshot.drafts)
     placed = sorted(
@@ -169,6 +204,7 @@ def _draft_blocks(snapshot: Snapshot) -> dict[str, Block]:
         blocks[draft.parent or ""] = Block(
             parent.type, parent.fields, parent.settings, children, parent.extra, parent.parent, parent.index
         )
+    _check_shape(blocks, snapshot.root)
     # what a draft no longer lists is gone from the draft branch; it stays published until its parent is published
     left = _reachable(snapshot.blocks, snapshot.root).keys() - _reachable(blocks, snapshot.root).keys()
     for name in left - snapshot.drafts.keys():

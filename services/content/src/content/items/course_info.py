@@ -58,7 +58,7 @@ def print_course(course: Opened, about: Mapping[str, str], *, team: TeamView | N
     if course.may_read:
         body["version"] = tree.guid
         body["root"] = str(tree.usage(root.block_id))
-        body["tree"] = _tree(tree, root, course.visible)
+        body["tree"] = _tree(tree, root, course.visible, set())
     if team is None:
         return body
     body["versions"] = {"draft-branch": course.standing.draft, "published-branch": course.standing.published}
@@ -66,33 +66,42 @@ def print_course(course: Opened, about: Mapping[str, str], *, team: TeamView | N
     studio = print_item(tree, root, {}, course.visible, team=team, rewrite=False, now=now)
     body |= {name: value for name, value in studio.items() if name not in body and name not in ("data", "fields")}
     body["visibility_state"] = None
-    body["child_info"] = _child_info(tree, root, course.visible, team, now)
+    body["child_info"] = _child_info(tree, root, course.visible, team, now, set())
     return body
 
 
-def _tree(tree: Tree, node: Node, visible: Collection[str]) -> Json:
-    """The structure with labels and types, as the design of 2013 has it."""
+def _tree(tree: Tree, node: Node, visible: Collection[str], seen: set[str]) -> Json:
+    """The structure with labels and types, as the design of 2013 has it; a shared block is opened up once."""
     usage = str(tree.usage(node.block_id))
-    children = [tree.nodes[child] for child in node.children if child in visible]
+    children = _children(tree, node, visible, seen)
     return {
         "_id": usage,
         "id": usage,
         "display_name": node.display_name,
         "category": node.type,
-        "children": [_tree(tree, child, visible) for child in children],
+        "children": [_tree(tree, child, visible, seen) for child in children],
     }
 
 
-def _child_info(tree: Tree, node: Node, visible: Collection[str], team: TeamView, now: datetime) -> Json:
+def _children(tree: Tree, node: Node, visible: Collection[str], seen: set[str]) -> list[Node]:
+    if node.block_id in seen:
+        return []
+    seen.add(node.block_id)
+    return [tree.nodes[child] for child in node.children if child in visible]
+
+
+def _child_info(
+    tree: Tree, node: Node, visible: Collection[str], team: TeamView, now: datetime, seen: set[str]
+) -> Json:
     """Studio's outline, which ends at the units."""
-    children = [tree.nodes[child] for child in node.children if child in visible]
+    children = _children(tree, node, visible, seen)
     printed = []
     for child in children:
         item = print_item(tree, child, {}, visible, team=team, rewrite=False, now=now)
         for name in ("data", "fields", "metadata", "children"):
             del item[name]
         if child.children and child.type not in _LEAVES:
-            item["child_info"] = _child_info(tree, child, visible, team, now)
+            item["child_info"] = _child_info(tree, child, visible, team, now, seen)
         printed.append(item)
     kinds = {child.type for child in children}
     category = (

@@ -26,7 +26,7 @@ from content.rendering.links import Links
 from content.versions.cache import TreeCache
 from content.versions.models import PUBLISHED
 from content.versions.queries import read_definitions, read_edits
-from content.versions.tree import Node, Tree
+from content.versions.tree import Node
 
 router = APIRouter(tags=["courses and blocks"])
 
@@ -86,7 +86,7 @@ async def get_course(request: Request, place: str, caller: CallerDep) -> Respons
     async def json() -> Response:
         course = await _open_course(asking, place)
         about = await read_about(asking.resources.pool, course.place.course)
-        team = await _team_view(asking, course.tree, list(course.tree.nodes.values())) if course.is_team else None
+        team = await _team_view(asking, course, list(course.tree.nodes.values())) if course.is_team else None
         body = print_course(course, about, team=team, now=asking.now)
         return _json(body, etag=course.tree.guid if course.is_team else None)
 
@@ -140,7 +140,7 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
         opened = await open_place(asking.resources, asking.trees, caller, place, now=asking.now)
         node = find_node(opened, place, now=asking.now)
         fields = await read_definitions(asking.resources.pool, [node.definition])
-        team = await _team_view(asking, opened.tree, [node]) if opened.is_team else None
+        team = await _team_view(asking, opened, [node]) if opened.is_team else None
         item = print_item(
             opened.tree,
             node,
@@ -165,10 +165,10 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
     return await in_either_form(request, caller, json=json, html=html)
 
 
-async def _team_view(asking: _Asking, tree: Tree, nodes: list[Node]) -> TeamView:
+async def _team_view(asking: _Asking, opened: Opened, nodes: list[Node]) -> TeamView:
     """The published state beside what the team reads, and who made both."""
-    pool = asking.resources.pool
-    published = await asking.trees.at_head(pool, tree.course.canonical, PUBLISHED, None)
+    pool, tree = asking.resources.pool, opened.tree
+    published = await asking.trees.at_head(pool, tree.course.canonical, PUBLISHED, opened.standing.published)
     twins = [published.nodes[node.block_id] for node in nodes if published and node.block_id in published.nodes]
     edits = await read_edits(pool, tree.guid, (node.edited for node in nodes))
     published_edits = await read_edits(pool, published.guid, (twin.edited for twin in twins)) if published else {}

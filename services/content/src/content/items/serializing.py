@@ -1,7 +1,7 @@
 """One block as JSON: the design of 2013 (`id`, `data`, `metadata`) and Studio's fields beside it. No I/O."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from content.blocks.visibility import has_started, is_staff_only, is_staff_only_merged
@@ -41,6 +41,8 @@ class TeamView:
     edits: Mapping[int, Edit]
     """By version number of the branch that is read."""
     published_edits: Mapping[int, Edit]
+    states: dict[str, str] = field(default_factory=dict)
+    """Visibility of the blocks worked out so far: a container's is made from its children's."""
 
 
 def print_item(
@@ -86,7 +88,6 @@ def _team_fields(tree: Tree, node: Node, team: TeamView, now: datetime) -> Json:
     edit = team.edits.get(node.edited)
     published_on = team.published_edits.get(twin.edited) if twin else None
     usage = str(tree.usage(node.block_id))
-    changes = has_changes(tree, team.published, node.block_id)
     return {
         "locator": f"{tree.course}/branch/{tree.branch}/block/{node.name}",
         "branch": tree.branch,
@@ -99,8 +100,8 @@ def _team_fields(tree: Tree, node: Node, team: TeamView, now: datetime) -> Json:
         "published_by": published_on.editor if published_on else None,
         "studio_url": f"/xblock/{usage}",
         "lms_url": f"/xblock/{tree.usage(node.block_id).on_branch('published')}",
-        "has_changes": changes if is_unit(tree, node) else None,
-        "visibility_state": visibility_state(tree, team.published, node, now),
+        "has_changes": has_changes(tree, team.published, node.block_id) if is_unit(tree, node) else None,
+        "visibility_state": visibility_state(tree, team, node, now),
         "has_explicit_staff_lock": "visible_to_staff_only" in node.settings,
         "ancestor_has_staff_lock": is_staff_only_merged(tree, node) and not is_staff_only(node),
         "group_access": node.setting("group_access", {}),
@@ -137,24 +138,28 @@ def _differs(node: Node, published: Tree | None) -> bool:
     )
 
 
-def visibility_state(tree: Tree, published: Tree | None, node: Node, now: datetime) -> str | None:
+def visibility_state(tree: Tree, team: TeamView, node: Node, now: datetime) -> str | None:
     """Studio's word for how far a block is from the learners; null for the course."""
     if node.type == "course":
         return None
+    if node.block_id not in team.states:
+        team.states[node.block_id] = _state(tree, team, node, now)
+    return team.states[node.block_id]
+
+
+def _state(tree: Tree, team: TeamView, node: Node, now: datetime) -> str:
     if is_staff_only(node):
         return "staff_only"
     if _truth(node.setting("hide_from_toc", False)):
         return "hide_from_toc"
-    if is_unit(tree, node) and has_changes(tree, published, node.block_id):
+    if is_unit(tree, node) and has_changes(tree, team.published, node.block_id):
         return "needs_attention"
     start = parse_date(node.setting("start")) or NO_START
     unscheduled = start == NO_START
     live = _truth(node.setting("self_paced", False)) or start < now
     below = set()
     if not is_unit(tree, node):
-        below = {
-            visibility_state(tree, published, tree.nodes[child], now) for child in node.children if child in tree.nodes
-        }
+        below = {visibility_state(tree, team, tree.nodes[child], now) for child in node.children if child in tree.nodes}
     if "needs_attention" in below:
         return "needs_attention"
     if below:

@@ -1,7 +1,7 @@
 """One block, and what is below it, as a fragment of a page."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from content.rendering.html import sanitize
@@ -24,6 +24,8 @@ class Rendering:
     visible: Collection[str]
     fields: Mapping[bytes, dict[str, object]]
     links: Links
+    opened: set[str] = field(default_factory=set)
+    """Containers shown so far: one that is in two places is opened up in the first."""
 
     def fields_of(self, node: Node) -> dict[str, object]:
         return self.fields.get(node.definition, {}) if node.definition else {}
@@ -50,8 +52,11 @@ def _inside(rendering: Rendering, node: Node, level: int) -> str:
     if node.type == "video":
         return render_video(node, read_video(node, fields, rendering.links))
     children = [child for child in node.children if child in rendering.visible]
-    if children:
+    if children and node.block_id not in rendering.opened:
+        rendering.opened.add(node.block_id)
         return "".join(render_block(rendering, child, level=min(level + 1, 6)) for child in children)
+    if children:
+        return f'<p><a href="{rendering.links.block(node.block_id)}">{escape(node.title)}</a></p>'
     if node.children or node.type == "vertical":
         return '<p class="muted">There is nothing to see here yet.</p>'
     return f'<p class="note">A block of type <code>{escape(node.type)}</code> is not shown on this page.</p>'
