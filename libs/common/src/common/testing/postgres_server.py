@@ -44,7 +44,7 @@ def binaries() -> dict[int, Path]:
         ]
     found: dict[int, Path] = {}
     for folder in folders:
-        if not all((folder / name).exists() for name in ("initdb", "postgres")):
+        if not all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres")):
             continue
         said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
         if (version := re.search(r"\b(\d+)(?:\.|\D*$)", said)) and int(version[1]) >= OLDEST:

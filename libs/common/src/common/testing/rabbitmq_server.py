@@ -46,7 +46,7 @@ def binaries() -> Path | None:
     if wrapper := shutil.which("rabbitmq-server"):
         places.append(Path(wrapper).resolve().parent)
     places += Path("/").glob("opt/homebrew/opt/rabbitmq/sbin")
-    return next((place for place in places if (place / "rabbitmq-env").exists()), None)
+    return next((place for place in places if os.access(place / "rabbitmq-env", os.R_OK)), None)
 
 
 class PrivateRabbitmq:
@@ -189,7 +189,7 @@ class PrivateRabbitmq:
     def _end_leftovers(self) -> None:
         """A node or epmd that survived an earlier run is ended, if the remembered pid is still it."""
         if self._node is None:
-            self._end_remembered("pid", str(self.folder), signal.SIGTERM)
+            self._end_remembered("node.pid", str(self.folder), signal.SIGTERM)
         if self._epmd is None:
             self._end_remembered("epmd.pid", "epmd -port", signal.SIGKILL)
 
@@ -222,6 +222,7 @@ class PrivateRabbitmq:
             )
             (self.folder / "epmd.pid").write_text(str(self._epmd.pid))
         self._node = spawn([self._bin / "rabbitmq-server"], environment=environment, log=self.log, folder=self.folder)
+        (self.folder / "node.pid").write_text(str(self._node.pid))
 
     def _becomes_ready(self) -> bool:
         node = self._node
