@@ -194,6 +194,23 @@ async def test_a_thousand_learners_are_enrolled_by_commands_on_the_bus(admin, ro
     assert set(names) <= seen
 
 
+async def test_the_comparison_notices_an_importer_that_loses_one_field(robot, system, sample_course, repository):
+    broken = repository / "tests/integration/broken_importer"
+    course = a_course()
+    archive = pack(sample_course)
+    system.stop("import-export")
+    system.spawn("import-export", environment={"PYTHONPATH": str(broken)})
+    try:
+        await asyncio.to_thread(system.wait_ready)
+        await import_course(robot, course, archive)
+        with pytest.raises(AssertionError, match="lost max_attempts"):
+            await compare_with_archive(robot, course, read(_written(archive)))
+    finally:
+        system.stop("import-export")
+        system.spawn("import-export")
+        await asyncio.to_thread(system.wait_ready)
+
+
 @pytest.mark.bonus
 async def test_the_demo_course_arrives_with_every_field_and_file(robot, demo_course):
     course = a_course()

@@ -35,14 +35,15 @@ def render_page(
 ) -> str:
     """A whole document around *body_html*, which must be safe already; title, user and nav are escaped here."""
     links = "".join(f'<a href="{escape(url)}">{escape(name)}</a>' for url, name in nav)
-    who = f'<span class="who">{escape(user)}</span>' if user else '<a class="who" href="/login">Log in</a>'
+    who = f'{escape(user)} · <a href="/logout">Log out</a>' if user else '<a href="/login">Log in</a>'
     return (
         f'<!doctype html><html lang="{escape(lang)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{escape(title)} · Lectern</title><style>{_style()}</style></head><body>'
         '<a class="skip" href="#main">Skip to the content</a>'
         f'<header class="top"><div class="bar"><a class="brand" href="/">Lectern</a><nav aria-label="Main">'
-        f'{links}</nav>{who}</div></header><main id="main">{body_html}</main><footer>Lectern</footer></body></html>'
+        f'{links}</nav><span class="who">{who}</span></div></header>'
+        f'<main id="main">{body_html}</main><footer>Lectern</footer></body></html>'
     )
 
 
