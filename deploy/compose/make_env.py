@@ -1,4 +1,4 @@
-"""Writes the `.env` that compose.yaml needs: new keys and passwords, readable by the owner only. Never overwrites one."""
+"""Writes the `.env` that compose.yaml needs: new keys and passwords, for the owner only. Never overwrites one."""
 
 import json
 import secrets
