@@ -40,8 +40,11 @@ def _or_unset(kind: type[T]) -> Callable[[object], T | None]:
     return read
 
 
+_read_datetime, _read_bool, _read_int = _or_unset(datetime), _or_unset(bool), _or_unset(int)
+
+
 def _instant(value: object) -> datetime | None:
-    found = _or_unset(datetime)(value)
+    found = _read_datetime(value)
     if found is None:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
@@ -57,8 +60,8 @@ def _texts(value: object) -> dict[str, str]:
 
 Instant = Annotated[datetime | None, BeforeValidator(_instant)]
 Text = Annotated[str | None, BeforeValidator(_text)]
-Switch = Annotated[bool, BeforeValidator(lambda value: bool(_or_unset(bool)(value)))]
-Whole = Annotated[int | None, BeforeValidator(_or_unset(int))]
+Switch = Annotated[bool, BeforeValidator(lambda value: bool(_read_bool(value)))]
+Whole = Annotated[int | None, BeforeValidator(_read_int)]
 CourseId = Annotated[str, AfterValidator(lambda text: CourseKey.parse(text).canonical)]
 Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
 
