@@ -76,7 +76,7 @@ async def resources(service_settings: Settings) -> AsyncIterator[Resources]:
 async def db(resources: Resources) -> AsyncIterator[asyncpg.Connection]:
     """A connection to the emptied database."""
     connection = await asyncpg.connect(resources.settings.database_url.get_secret_value())
-    tables = "job, archive, course, course_team, catalogue_version, outbox, inbox, idempotency_key"
+    tables = "job, archive, course, course_team, account, catalogue_version, outbox, inbox, idempotency_key"
     await connection.execute("; ".join(f"delete from {table.strip()}" for table in tables.split(",")))
     yield connection
     await connection.close()

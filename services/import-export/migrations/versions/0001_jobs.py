@@ -1,4 +1,4 @@
-"""Import and export jobs, built archives, copies of courses, teams and catalogue versions, and the messaging tables."""
+"""Import and export jobs, built archives, copies of other services' facts, and the messaging tables."""
 
 from alembic import op
 
@@ -101,6 +101,14 @@ TABLES = (
       version bigint not null,
       removed boolean not null default false,
       constraint course_team_pkey primary key (course_id, user_id)
+    )
+    """,
+    """
+    create table account (
+      user_id bigint primary key,
+      username text not null,
+      is_active boolean not null,
+      version bigint not null
     )
     """,
     # `version` orders the catalogue's own facts, `content_version` is the published version it has taken in

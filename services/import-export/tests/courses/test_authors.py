@@ -4,9 +4,11 @@ import pytest
 
 from common.testing.identity import a_caller
 from import_export.courses.operations import (
+    AccountsFact,
     CourseDeleted,
     CourseFact,
     TeamFact,
+    store_accounts,
     store_courses,
     store_deletions,
     store_teams,
@@ -115,3 +117,12 @@ async def test_a_role_taken_away_is_gone(http, resources, db, add_course):
     async with resources.sessions.begin() as session:
         await store_teams(session, [TeamFact.model_validate({"course_id": COURSE, "members": [member]})])
     assert (await http.push(ARCHIVE, caller=AUTHOR)).status_code == 403
+
+
+async def test_a_deactivated_account_has_no_roles_left(http, resources, add_course):
+    await add_course()
+    for version, active, status in ((1, True, 202), (3, False, 403), (2, True, 403), (4, True, 202)):
+        user = {"user_id": AUTHOR.user_id, "username": "alice", "is_active": active, "version": version}
+        async with resources.sessions.begin() as session:
+            await store_accounts(session, [AccountsFact.model_validate({"users": [user]})])
+        assert (await http.push(ARCHIVE, caller=AUTHOR)).status_code == status

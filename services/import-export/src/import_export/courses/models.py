@@ -1,4 +1,4 @@
-"""The copies: courses, their teams, and the content version the catalogue shows."""
+"""The copies: courses, their teams, accounts, and the content version the catalogue shows."""
 
 from dataclasses import dataclass
 
@@ -32,6 +32,17 @@ class TeamMember(Base):
     role: Mapped[str]
     version: Mapped[int] = mapped_column(BigInteger)
     removed: Mapped[bool] = mapped_column(default=False)
+
+
+class Account(Base):
+    """Who may still act: a role in a course is worth nothing to an account that was deactivated."""
+
+    __tablename__ = "account"
+
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    username: Mapped[str]
+    is_active: Mapped[bool]
+    version: Mapped[int] = mapped_column(BigInteger)
 
 
 class CatalogueVersion(Base):

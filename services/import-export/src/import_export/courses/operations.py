@@ -1,4 +1,4 @@
-"""Hear about courses, teams and the catalogue."""
+"""Hear about courses, teams, accounts and the catalogue."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from import_export.courses.models import CatalogueVersion, Course, TeamMember
+from import_export.courses.models import Account, CatalogueVersion, Course, TeamMember
 
 T = TypeVar("T")
 
@@ -50,6 +50,21 @@ class TeamFact(Heard):
 
     course_id: str
     members: list[Member]
+
+
+class User(Heard):
+    """One account of `accounts.user.changed.v1`."""
+
+    user_id: int
+    username: str
+    is_active: bool
+    version: int
+
+
+class AccountsFact(Heard):
+    """`accounts.user.changed.v1`."""
+
+    users: list[User]
 
 
 class CatalogueCourse(Heard):
@@ -136,6 +151,24 @@ async def store_teams(session: AsyncSession, facts: Sequence[TeamFact]) -> None:
             where=insertion.excluded.version > TeamMember.version,
         ),
         rows,
+    )
+
+
+async def store_accounts(session: AsyncSession, facts: Sequence[AccountsFact]) -> None:
+    """Keep the newest version of each account."""
+    users = _newest(
+        (user for fact in facts for user in fact.users), lambda user: (user.user_id,), lambda user: user.version
+    )
+    if not users:
+        return
+    insertion = insert(Account)
+    await session.execute(
+        insertion.on_conflict_do_update(
+            index_elements=[Account.user_id],
+            set_={name: insertion.excluded[name] for name in ("username", "is_active", "version")},
+            where=insertion.excluded.version > Account.version,
+        ),
+        [user.model_dump() for user in users],
     )
 
 

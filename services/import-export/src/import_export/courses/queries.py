@@ -10,10 +10,11 @@ from import_export.courses.errors import CourseNotFound, InvalidCourseKey, NotAn
 from import_export.courses.models import Standing
 
 _STANDING = text(
-    """select c.spelling, c.deleted, t.role
+    """select c.spelling, c.deleted, case when a.is_active is not false then t.role end as role
        from (select cast(:course_id as text) as course_id) asked
        left join course c on c.course_id = asked.course_id
-       left join course_team t on t.course_id = asked.course_id and t.user_id = :user_id and not t.removed"""
+       left join course_team t on t.course_id = asked.course_id and t.user_id = :user_id and not t.removed
+       left join account a on a.user_id = t.user_id"""
 )
 
 
