@@ -21,8 +21,7 @@ _STYLE = """<style>
 .hero h1{margin:0}.search{display:flex;gap:.5rem;flex:1;max-width:28rem}.search input{flex:1;min-width:0}
 .course{padding:0;overflow:hidden;display:flex;flex-direction:column;position:relative}
 .course:hover,.course:focus-within{border-color:var(--accent)}
-.cover{aspect-ratio:16/9;background:linear-gradient(135deg,var(--accent),var(--line));display:block;overflow:hidden}
-.cover img{width:100%;height:100%;object-fit:cover;display:block;color:transparent}
+.cover{--tinted:linear-gradient(135deg,var(--accent),var(--line));background:center/cover;aspect-ratio:16/9;display:block}
 .course .text{padding:.9rem 1.1rem 1.1rem;display:flex;flex-direction:column;gap:.35rem;flex:1}
 .course h2{font-size:1.08rem;margin:0;line-height:1.35}.course h2 a{color:inherit;text-decoration:none}
 .course h2 a::after{content:"";position:absolute;inset:0}.course p{margin:0;font-size:.92rem}
@@ -55,7 +54,10 @@ def _picture(course: Course) -> str:
 
 
 def _cover(course: Course) -> str:
-    return f'<span class="cover"><img src="{escape(_picture(course))}" alt="" loading="lazy"></span>'
+    """The picture as a background: where it is missing the tint below it is seen, not a broken image."""
+    # quoted so that nothing in a name can end the string or the url
+    address = quote(_picture(course), safe="/:@+%?&=#,~")
+    return f'<span class="cover" style="background-image:url(&quot;{escape(address)}&quot;),var(--tinted)"></span>'
 
 
 def _day(value: object) -> str | None:
