@@ -260,7 +260,7 @@ async def test_a_learner_reads_right_after_enrolling(admin, robot, sample_course
     await import_course(robot, course, pack(sample_course))
     stem = uuid.uuid4().hex[:6]
     refusals = []
-    for number in range(40):
+    for number in range(200):
         learner = await new_user(admin, f"quick_{stem}_{number}")
         answer = await enroll(learner, course)
         assert answer.status_code == 200, answer.text
