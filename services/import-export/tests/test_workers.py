@@ -21,6 +21,18 @@ async def test_old_tasks_go_with_their_snapshots(http, db, resources, archive):
     assert await resources.blobs.size(f"snapshots/{task_id}") == 2
 
 
+async def test_a_snapshot_that_a_later_task_names_stays(http, db, resources, archive):
+    for age in (40, 20):
+        task_id = (await http.push(archive)).json()["task_id"]
+        query = "update job set phase = 'done', snapshot = 'snapshots/shared', finished_at = $1 where id = $2"
+        await db.execute(query, NOW - timedelta(days=age), task_id)
+    await resources.blobs.put_bytes("snapshots/shared", b"{}")
+    assert await sweep_jobs(resources, now=NOW, keep=timedelta(days=30)) == 1
+    assert await resources.blobs.size("snapshots/shared") == 2
+    assert await sweep_jobs(resources, now=NOW, keep=timedelta(days=10)) == 1
+    assert await resources.blobs.size("snapshots/shared") is None
+
+
 async def test_snapshots_of_exports_go_after_a_day(db, http, resources, add_course):
     await add_course()
     await http("GET", "/api/v0/export/course-v1:Org+Sample+2030")

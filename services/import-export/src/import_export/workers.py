@@ -129,7 +129,10 @@ async def sweep_jobs(resources: Resources, *, now: datetime, keep: timedelta) ->
         async with resources.sessions.begin() as session:
             jobs: Sequence[Job] = await list_expired(session, now=now, keep=keep)
             await session.execute(delete(Job).where(Job.id.in_([job.id for job in jobs])))
-        await _drop(resources.blobs, [job.snapshot for job in jobs if job.snapshot])
+            snapshots = {job.snapshot for job in jobs if job.snapshot}
+            # of the same bytes pushed again, the later tasks still name the snapshot of the first
+            snapshots -= set(await session.scalars(select(Job.snapshot).where(Job.snapshot.in_(snapshots))))
+        await _drop(resources.blobs, sorted(snapshots))
         gone += len(jobs)
         if not jobs:
             break

@@ -140,6 +140,7 @@ async def test_the_same_bytes_are_not_read_again(system, archive):
     await system.content.reply(await system.content.asked(), version=None, counts={"blocks_changed": 5})
     await system.http.ended(first)
     second = await begun(system, archive)
+    assert await system.resources.blobs.size(f"uploads/{second}") is None
     command = await system.content.asked(2)
     assert command["snapshot"] == f"snapshots/{first}"
     await system.content.reply(command, "unchanged", counts={"blocks_changed": 0})
@@ -147,6 +148,19 @@ async def test_the_same_bytes_are_not_read_again(system, archive):
     assert (task["counts"]["outcome"], task["counts"]["blocks_changed"]) == ("unchanged", 0)
     reports = [(await system.http("GET", f"/api/v0/tasks/{task_id}/report")).json() for task_id in (first, second)]
     assert reports[0] == reports[1]
+
+
+async def test_bytes_that_were_known_and_are_forgotten_before_their_turn_are_asked_for_again(system, archive):
+    first = await begun(system, archive)
+    blocking = await system.content.asked()
+    await system.content.reply(blocking, version=None)
+    await system.http.ended(first)
+    await begun(system, archive)
+    second = await system.content.asked(2)
+    third = await begun(system, archive)
+    await system.resources.blobs.delete(f"snapshots/{first}")
+    await system.content.reply(second, "unchanged")
+    assert (await system.http.ended(third))["error"]["code"] == "upload_gone"
 
 
 @pytest.mark.parametrize("difference", ["links", "course", "dry_run", "snapshot"])

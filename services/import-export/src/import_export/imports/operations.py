@@ -34,9 +34,10 @@ async def start_import(
     standing: Standing,
     upload: Upload,
     asked: ImportRequest,
+    earlier: Job | None,
     now: datetime,
 ) -> Job:
-    """A job for an upload that already lies in the blob store."""
+    """A job for an upload that lies in the blob store, or needs not, since *earlier* has read the same bytes."""
     job = make_job(
         Kind.IMPORT,
         job_id,
@@ -48,6 +49,8 @@ async def start_import(
     )
     job.filename = upload.filename
     job.archive_digest = upload.digest
+    if earlier is not None:
+        job.snapshot, job.report = earlier.snapshot, earlier.report
     source = {"repo": asked.source_repo, "sha": asked.source_sha, "message": asked.message}
     job.source = dict(source) if any(source.values()) else None
     session.add(job)

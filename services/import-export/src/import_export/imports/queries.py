@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from import_export.tasks.models import Job, Kind, State
 
 
-async def find_same_archive(session: AsyncSession, job: Job) -> Job | None:
+async def find_same_archive(session: AsyncSession, *, digest: str | None, course_id: str, links: object) -> Job | None:
     """The newest successful import of the same bytes into the same course, read under the same rules.
 
     Only real imports count: what they staged belongs to a version and is kept, what a dry run staged may be swept.
@@ -14,14 +14,13 @@ async def find_same_archive(session: AsyncSession, job: Job) -> Job | None:
     query = (
         select(Job)
         .where(
-            Job.archive_digest == job.archive_digest,
-            Job.course_id == job.course_id,
+            Job.archive_digest == digest,
+            Job.course_id == course_id,
             Job.kind == Kind.IMPORT.value,
             Job.state == State.SUCCEEDED.value,
             Job.snapshot.is_not(None),
-            Job.options["links"].astext == job.options["links"],
+            Job.options["links"].astext == links,
             Job.options["dry_run"].astext == "false",
-            Job.id != job.id,
         )
         .order_by(Job.created_at.desc())
         .limit(1)

@@ -1,7 +1,6 @@
 """`/api/v0/import/{course}`, and the same under upstream's path."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 from fastapi import APIRouter
@@ -9,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from common import idempotency
-from common.blobs import put_file
+from common.blobs import exists, put_file
 from common.identity import Caller, CallerDep, request_base
 from common.resources import Resources
 from import_export.courses.models import Standing
 from import_export.courses.queries import require_author
 from import_export.imports.errors import MissingParameter
 from import_export.imports.operations import start_import
+from import_export.imports.queries import find_same_archive
 from import_export.settings import Settings
 from import_export.tasks.errors import TaskNotFound
 from import_export.tasks.models import Kind, State
@@ -100,12 +100,18 @@ async def _store(
     upload: Upload,
     asked: ImportRequest,
 ) -> bytes:
-    """The upload first, then the job: a job never waits for bytes that may not come."""
+    """The upload first, then the job: a job never waits for bytes that may not come. Known bytes are not kept again."""
     job_id = new_job_id()
     body = orjson.dumps({"task_id": str(job_id), "url": task_url(request_base(request), job_id)})
     key = request.headers.get(idempotency.HEADER)
     upload_key = f"uploads/{job_id}"
-    await put_file(resources.blobs, upload_key, Path(upload.path))
+    async with resources.sessions() as session:
+        earlier = await find_same_archive(
+            session, digest=upload.digest, course_id=standing.course_id, links=asked.links
+        )
+    if earlier is None or not await exists(resources.blobs, str(earlier.snapshot)):
+        earlier = None
+        await put_file(resources.blobs, upload_key, upload.path)
     first: bytes | None = None
     try:
         async with resources.sessions.begin() as session:
@@ -125,6 +131,7 @@ async def _store(
                     standing=standing,
                     upload=upload,
                     asked=asked,
+                    earlier=earlier,
                     now=datetime.now(UTC),
                 )
     except BaseException:

@@ -37,12 +37,7 @@ class Importer:
         """Ends with the command in the outbox. Raises `JobFailed`, `LeaseLost`."""
         job = held.job
         await held.progress(State.UNPACKING, "Reading the archive", 5)
-        async with held.resources.sessions() as session:
-            earlier = await find_same_archive(session, job)
-        if earlier and earlier.snapshot and await exists(held.resources.blobs, earlier.snapshot):
-            snapshot, report = earlier.snapshot, earlier.report or {}
-        else:
-            snapshot, report = await self._read(held)
+        snapshot, report = await self._known(held) or await self._read(held)
         if job.option("strict"):
             refuse_errors(report)
         counts = report.get("counts")
@@ -58,8 +53,25 @@ class Importer:
             )
         await held.resources.blobs.delete(job.upload_key)
 
+    async def _known(self, held: Held) -> tuple[str, Json] | None:
+        """What reading these bytes gave before: known when they came, or read since by the job before this one."""
+        job = held.job
+        if job.snapshot is None:
+            async with held.resources.sessions() as session:
+                earlier = await find_same_archive(
+                    session, digest=job.archive_digest, course_id=job.course_id, links=job.options["links"]
+                )
+            snapshot, report = (earlier.snapshot, earlier.report) if earlier else (None, None)
+        else:
+            snapshot, report = job.snapshot, job.report
+        if snapshot is None or not await exists(held.resources.blobs, snapshot):
+            return None
+        return snapshot, report or {}
+
     async def _read(self, held: Held) -> tuple[str, Json]:
         job, blobs = held.job, held.resources.blobs
+        if not await exists(blobs, job.upload_key):
+            raise JobFailed("upload_gone", "Uploaded Tar file not found. Try again.")
         with tempfile.TemporaryDirectory(dir=spool_root(self._settings), prefix="read-") as name:
             folder = Path(name)
             archive = blobs.local_path(job.upload_key) or await fetch(blobs, job.upload_key, folder / "archive")
