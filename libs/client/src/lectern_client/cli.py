@@ -216,7 +216,7 @@ def cancel(task_id: Annotated[str, typer.Argument(metavar="TASK")]) -> None:
 @app.command()
 def validate(
     file: Archive,
-    course: Annotated[str, typer.Option("--course", help="Read it as this course.")] = "course-v1:Local+Course+Run",
+    course: Annotated[str | None, typer.Option("--course", help="Read it as this course or library.")] = None,
     links: Annotated[Links, typer.Option(help="A link that leaves the course, dangles or loops.")] = Links.REFUSE,
     as_json: AsJson = False,
 ) -> None:
@@ -225,7 +225,7 @@ def validate(
     Needs the reader: pip install 'lectern-client[validate]'.
     """
     with failures():
-        refusal, found = validate_archive(file, course, _links(links))
+        refusal, found = validate_archive(file, _links(links), course)
     if as_json:
         output.print_json({"refused": refusal, "report": found.model_dump(mode="json")})
     else:

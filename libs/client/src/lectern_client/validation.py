@@ -8,6 +8,7 @@ from typing import Literal
 from lectern_client.models import Report
 
 SECONDS = 600.0
+COURSE, LIBRARY = "course-v1:Local+Course+Run", "library-v1:Local+Library"
 
 
 class NotInstalled(Exception):
@@ -18,12 +19,21 @@ class NotInstalled(Exception):
 
 
 def validate_archive(
-    archive: Path, course_id: str, links: Literal["refuse", "skip"]
+    archive: Path, links: Literal["refuse", "skip"], course_id: str | None = None
 ) -> tuple[dict[str, str] | None, Report]:
     """The refusal (code, message, member), if the archive cannot be imported at all, and the report.
 
-    Raises `NotInstalled`.
+    Without a key it may hold a course or a library. Raises `NotInstalled`.
     """
+    refusal, report = _read_as(archive, links, course_id or COURSE)
+    if course_id is None and refusal and refusal["code"] == "no_course_xml":
+        as_library, library = _read_as(archive, links, LIBRARY)
+        if as_library is None:
+            return None, library
+    return refusal, report
+
+
+def _read_as(archive: Path, links: Literal["refuse", "skip"], course_id: str) -> tuple[dict[str, str] | None, Report]:
     try:
         from olx.limits import Limits  # noqa: PLC0415 - an optional extra
         from olx.parser_process import ParseAnswer, ParserProcess  # noqa: PLC0415
