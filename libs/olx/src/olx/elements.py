@@ -17,7 +17,7 @@ from olx.tags import (
     SETTINGS_ATTRIBUTE,
     STRUCTURAL,
 )
-from olx.values import Json, ascii_json, decode, encode, is_xml_text
+from olx.values import Json, ascii_json, decode, encode, fits_attribute, is_xml_text
 
 _START: Final = "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u3001-\ud7ff"
 _NAME: Final = re.compile(rf"[{_START}][{_START}0-9.\-]*")
@@ -100,8 +100,9 @@ def _can_be_attribute(name: str, block: Block, settings: dict[str, Json]) -> boo
         return False
     if name in (FIELDS_ATTRIBUTE, SETTINGS_ATTRIBUTE) or (block.type == "library" and name == "library"):
         return False
-    # Without a display_name, the old attribute `name` would be read as one.
-    return name != "name" or "display_name" in settings or block.type not in STRUCTURAL | LEAVES
+    if name == "name" and "display_name" not in settings and block.type in STRUCTURAL | LEAVES:
+        return False  # It would be read as the display_name.
+    return fits_attribute(name, settings[name])
 
 
 def _kept_attributes(block: Block) -> list[tuple[str, str]]:

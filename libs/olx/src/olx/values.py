@@ -67,13 +67,23 @@ def coerce(name: str, value: Json) -> Json:
 
 
 def encode(name: str, value: Json) -> str:
-    """The text of an attribute that `decode` reads as this value."""
+    """The text of an attribute that `decode` reads as this value, if `fits_attribute`."""
     if isinstance(value, str):
         if _NOT_XML.search(value) is None and decode(name, value) == value:
             return value
         return ascii_json(value)
     text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     return text if _NOT_XML.search(text) is None else ascii_json(value)
+
+
+def fits_attribute(name: str, value: Json) -> bool:
+    """Would the value come back? A number in a setting known to be a text would not, for one."""
+    again = decode(name, encode(name, value))
+    return _canonical(again) == _canonical(value)
+
+
+def _canonical(value: Json) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def ascii_json(value: Json) -> str:

@@ -1,0 +1,215 @@
+"""What is read from an archive, and what is refused."""
+
+import gzip
+import io
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from olx.archive import read_archive, read_folder
+from olx.errors import ArchiveRefused
+from olx.limits import Limits
+from olx.reader import read_course_archive
+from olx.testing import BAD_ARCHIVES, COURSE, BadArchive, as_bytes, header_block, link, tar, tar_gz
+from olx.tree import Tree
+
+GOOD = [(f"course/{path}", data) for path, data in as_bytes(COURSE).items()]
+
+
+def read(tmp_path: Path, data: bytes, **options: Any) -> Tree:
+    archive = tmp_path / "archive"
+    archive.write_bytes(data)
+    spool = tmp_path / "spool"
+    spool.mkdir(exist_ok=True)
+    return read_archive(archive, spool, **options)
+
+
+@pytest.mark.parametrize("bad", BAD_ARCHIVES, ids=lambda bad: bad.name)
+def test_a_bad_archive_is_refused_for_its_reason(bad: BadArchive, tmp_path: Path) -> None:
+    archive, spool = tmp_path / "archive", tmp_path / "spool"
+    archive.write_bytes(bad.make())
+    spool.mkdir()
+    started = time.monotonic()
+    with pytest.raises(ArchiveRefused) as refused:
+        read_course_archive(archive, spool)
+    assert refused.value.code == bad.code
+    assert refused.value.message
+    assert time.monotonic() - started < 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "spool"]
+
+
+def zipped(names: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in names.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        ("tar.gz", gzip.compress(tar(GOOD))),
+        ("tar", tar(GOOD)),
+        ("zip", zipped(dict(GOOD))),
+        ("two gzip members", gzip.compress(tar(GOOD)[:700]) + gzip.compress(tar(GOOD)[700:])),
+        ("dots in the paths", gzip.compress(tar([(f"./{name}", data) for name, data in GOOD]))),
+        ("no top folder", gzip.compress(tar(list(as_bytes(COURSE).items())))),
+        ("two folders down", gzip.compress(tar([(f"a/b/{name}", data) for name, data in GOOD]))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_form_of_archive_is_read(form: str, data: bytes, tmp_path: Path) -> None:
+    tree = read(tmp_path, data)
+    assert {path: tree.read(path) for path in tree.files} == as_bytes(COURSE)
+
+
+def test_static_files_wait_under_their_digests(tmp_path: Path) -> None:
+    tree = read(tmp_path, tar_gz({**COURSE, "static/a.txt": "same", "static/sub/b.txt": "same", "static/c": ""}))
+    assert tree.files["static/a.txt"].digest == tree.files["static/sub/b.txt"].digest
+    assert len(list((tmp_path / "spool").iterdir())) == 2
+    assert tree.read("static/a.txt") == b"same"
+    assert tree.read("static/c") == b""
+
+
+def test_text_beyond_the_memory_limit_waits_in_the_spool(tmp_path: Path) -> None:
+    tree = read(tmp_path, tar_gz({**COURSE, "html/x.html": "y" * 1000}), limits=Limits(memory_bytes=500))
+    assert tree.files["html/x.html"].data is None
+    assert tree.read("html/x.html") == b"y" * 1000
+
+
+def test_long_names_are_read_in_both_dialects(tmp_path: Path) -> None:
+    name = "static/" + "é" * 90 + ".txt"
+    for dialect in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=dialect) as archive:
+            for path, data in as_bytes({**COURSE, name: "x"}).items():
+                header = tarfile.TarInfo(f"course/{path}")
+                header.size = len(data)
+                archive.addfile(header, io.BytesIO(data))
+        assert name in read(tmp_path, out.getvalue()).files
+
+
+def test_what_systems_leave_behind_is_not_read(tmp_path: Path) -> None:
+    tree = read(tmp_path, tar_gz({**COURSE, "._course.xml": "\0", "static/.DS_Store": "\0"}))
+    assert set(tree.files) == set(COURSE)
+
+
+def test_a_course_deeper_in_the_archive_is_named(tmp_path: Path) -> None:
+    assert read(tmp_path, tar(GOOD)).other_roots == []
+    members = [*GOOD, ("backup/old/course.xml", b"<course/>")]
+    assert read(tmp_path, tar(members)).other_roots == ["backup/old"]
+
+
+def test_the_root_file_wanted_decides(tmp_path: Path) -> None:
+    both = tar_gz({"course.xml": "<course/>", "library.xml": "<library/>"})
+    assert read(tmp_path, both, root_file="library.xml").folder == "course"
+    with pytest.raises(ArchiveRefused, match=r"library\.xml"):
+        read(tmp_path, tar_gz(COURSE), root_file="library.xml")
+
+
+# Limits.
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (Limits(members=2), "too_many_members"),
+        (Limits(member_bytes=50), "member_too_large"),
+        (Limits(total_bytes=120), "archive_too_large"),
+        (Limits(depth=1), "name_too_long"),
+        (Limits(name_bytes=10), "name_too_long"),
+        (Limits(seconds=-1), "too_slow"),
+        (Limits(ratio=2, ratio_free_bytes=100), "ratio_too_high"),
+    ],
+)
+@pytest.mark.parametrize("form", ["tar.gz", "zip"])
+def test_each_limit_holds(limits: Limits, code: str, form: str, tmp_path: Path) -> None:
+    files = {**COURSE, "static/zeros": bytes(20_000)}
+    data = tar_gz(files) if form == "tar.gz" else zipped({f"course/{p}": d for p, d in as_bytes(files).items()})
+    with pytest.raises(ArchiveRefused) as refused:
+        read(tmp_path, data, limits=limits)
+    assert refused.value.code == code
+
+
+def test_thousands_of_empty_members_are_too_many(tmp_path: Path) -> None:
+    many = b"".join(header_block(f"course/{number}", 0) for number in range(3_000))
+    with pytest.raises(ArchiveRefused) as refused:
+        read(tmp_path, gzip.compress(many, 1), limits=Limits(members=2_500))
+    assert refused.value.code == "too_many_members"
+
+
+def test_a_misspelt_limit_is_an_error() -> None:
+    assert Limits.from_json({"members": 3, "seconds": 2}) == Limits(members=3, seconds=2.0)
+    with pytest.raises(ValueError, match="memebrs"):
+        Limits.from_json({"memebrs": 3})
+
+
+# Links.
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "hard"),
+    [
+        ("course/static/b.txt", "a.txt", False),
+        ("course/static/b.txt", "../static/./a.txt", False),
+        ("course/deep/er/b.txt", "../../static/a.txt", False),
+        ("course/static/b.txt", "course/static/a.txt", True),
+    ],
+)
+def test_a_link_inside_is_read_as_a_copy(name: str, target: str, hard: bool, tmp_path: Path) -> None:
+    tree = read(tmp_path, tar([*GOOD, ("course/static/a.txt", b"A"), link(name, target, hard=hard)]))
+    assert tree.read(name.removeprefix("course/")) == b"A"
+
+
+def test_a_link_is_followed_through_others(tmp_path: Path) -> None:
+    members = [
+        *GOOD,
+        ("course/static/a.txt", b"A"),
+        link("course/static/b.txt", "c.txt"),
+        link("course/static/c.txt", "../twin/a.txt"),
+        link("course/twin", "static"),
+    ]
+    tree = read(tmp_path, tar(members), links="skip")
+    assert tree.read("static/b.txt") == b"A"
+    assert [(path, code) for path, code, _ in tree.links_skipped] == [("twin", "link_directory")]
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("/etc/passwd", "link_outside"),
+        ("../../x", "link_outside"),
+        ("../../course/static/a.txt", None),
+        ("nothing", "link_dangling"),
+        ("..", "link_directory"),
+        ("b.txt", "link_loop"),
+    ],
+)
+def test_a_skipped_link_is_named(target: str, code: str | None, tmp_path: Path) -> None:
+    data = tar([*GOOD, ("course/static/a.txt", b"A"), link("course/static/b.txt", target)])
+    tree = read(tmp_path, data, links="skip")
+    assert [entry[1] for entry in tree.links_skipped] == ([code] if code else [])
+    assert ("static/b.txt" in tree.files) == (code is None)
+
+
+def test_a_link_beside_the_course_harms_nobody(tmp_path: Path) -> None:
+    tree = read(tmp_path, tar([*GOOD, link("latest", "/srv/course")]))
+    assert set(tree.files) == set(COURSE)
+    assert tree.ignored == 1
+
+
+# A checked-out folder.
+
+
+def test_a_folder_is_read_like_an_archive(tmp_path: Path) -> None:
+    for path, data in as_bytes({**COURSE, ".git/config": "secret", "static/a.txt": "A"}).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    (tmp_path / "static" / "out").symlink_to("/etc/hostname")
+    tree = read_folder(tmp_path)
+    assert set(tree.files) == {*COURSE, "static/a.txt"}
