@@ -64,6 +64,13 @@ def test_outside_a_terminal_a_report_is_lines_like_a_compilers(archive, lectern)
     assert result.stdout == "html/a.xml:3: error: Not [well]-formed. [xml_broken]\n"
 
 
+def test_remarks_are_printed_on_demand(archive, lectern):
+    lectern.report = {"entries": [ERROR | {"severity": "info"}], "counts": {}}
+    assert run("import", archive, COURSE).stdout == ""
+    assert "info:" in run("import", archive, COURSE, "-v").stdout
+    assert "info:" in run("report", "x").stdout
+
+
 def test_json_holds_task_and_report(archive, lectern):
     lectern.report = {"entries": [ERROR], "counts": {}}
     result = run("import", archive, COURSE, "--json", "--allow-errors")

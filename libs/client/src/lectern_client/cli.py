@@ -51,6 +51,7 @@ Course = Annotated[str, typer.Argument(metavar="COURSE", help="The course's key:
 Archive = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="A .tar.gz, .tgz or .zip.")
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print remarks too, beside errors and warnings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Patience = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the end.")]
 
@@ -123,6 +124,7 @@ def import_archive(
         bool, typer.Option("--allow-errors", help="Exit 0 in spite of errors in the report.")
     ] = False,
     timeout: Patience = 3600.0,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Replace a course by an archive, whole or not at all; the course is created where you may.
@@ -149,7 +151,7 @@ def import_archive(
             return
         with output.meter(counts_bytes=False) as running:
             task = lectern.wait(task, timeout=timeout, on_change=running.show_task)
-        _finish(task, _report(lectern, task), as_json=as_json, allow_errors=allow_errors)
+        _finish(task, _report(lectern, task), as_json=as_json, verbose=verbose, allow_errors=allow_errors)
 
 
 @app.command("export")
@@ -203,7 +205,7 @@ def report(task_id: Annotated[str, typer.Argument(metavar="TASK")], as_json: AsJ
     """Show how a task stands, with the report of an import."""
     with failures(), client() as lectern:
         task = lectern.task(task_id)
-        _finish(task, _report(lectern, task), as_json=as_json, allow_errors=False)
+        _finish(task, _report(lectern, task), as_json=as_json, verbose=True, allow_errors=False)
 
 
 @app.command()
@@ -218,6 +220,7 @@ def validate(
     file: Archive,
     course: Annotated[str | None, typer.Option("--course", help="Read it as this course or library.")] = None,
     links: Annotated[Links, typer.Option(help="A link that leaves the course, dangles or loops.")] = Links.REFUSE,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Read an archive here, without a server, and report what an import would.
@@ -229,7 +232,7 @@ def validate(
     if as_json:
         output.print_json({"refused": refusal, "report": found.model_dump(mode="json")})
     else:
-        output.print_report(found)
+        output.print_report(found, verbose=verbose)
         if refusal:
             where = f" ({refusal['member']})" if refusal.get("member") else ""
             output.say(f"{file}: refused: {refusal['message']}{where} [{refusal['code']}]")
@@ -266,14 +269,14 @@ def _print_started(task: Task, *, as_json: bool) -> None:
         sys.stdout.write(f"{task.task_id}\n")
 
 
-def _finish(task: Task, found: Report | None, *, as_json: bool, allow_errors: bool) -> None:
+def _finish(task: Task, found: Report | None, *, as_json: bool, verbose: bool, allow_errors: bool) -> None:
     """Print, and leave with the code that a CI job decides by."""
     if as_json:
         shown = found.model_dump(mode="json") if found else None
         output.print_json({"task": task.model_dump(mode="json"), "report": shown})
     else:
         if found:
-            output.print_report(found)
+            output.print_report(found, verbose=verbose)
         output.say(output.summarise(task, found))
     failed = task.has_ended and not task.has_succeeded
     erroneous = found is not None and bool(found.errors) and not allow_errors

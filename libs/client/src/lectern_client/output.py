@@ -65,19 +65,20 @@ def meter(*, counts_bytes: bool) -> Iterator[Meter]:
         yield Meter(progress)
 
 
-def print_report(report: Report) -> None:
-    """A table on a terminal; elsewhere a line per entry, as compilers print them."""
+def print_report(report: Report, *, verbose: bool) -> None:
+    """A table on a terminal; elsewhere a line per entry, as compilers print them. Remarks only when *verbose*."""
     console = Console(highlight=False, soft_wrap=True)
-    if not report.entries:
+    entries = [entry for entry in report.entries if verbose or entry.severity != "info"]
+    if not entries:
         return
     if not console.is_terminal:
-        for entry in report.entries:
+        for entry in entries:
             sys.stdout.write(_line(entry) + "\n")
         return
     table = Table(show_lines=False)
     for name in ("Severity", "Where", "Code", "What", "Done"):
         table.add_column(name, overflow="fold")
-    for entry in report.entries:
+    for entry in entries:
         colour = _COLOURS.get(entry.severity, "")
         shown = (entry.severity, entry.place, entry.code, entry.message, entry.action or "")
         table.add_row(*(_plain(text) for text in shown), style=colour)

@@ -45,11 +45,11 @@ async def test_an_archive_becomes_a_command_and_its_outcome_the_tasks_end(system
     key = asset_key(hashlib.sha256(picture).hexdigest())
     assert await system.resources.blobs.get_bytes(key) == picture
 
-    await system.content.reply(command, version=3, counts={"blocks_changed": 5})
+    await system.content.reply(command, version=3, counts={"blocks": 9, "blocks_changed": 5})
     await system.content.catalogue_shows(3)
     task = await system.http.ended(task_id)
     assert (task["state"], task["percent"], task["catalogue"]) == ("Succeeded", 100, "announced")
-    assert task["counts"] | {"blocks_changed": 5, "outcome": "done"} == task["counts"]
+    assert task["counts"] | {"blocks": 5, "blocks_changed": 5, "outcome": "done"} == task["counts"]
     assert (task["draft_version"], task["published_version"]) == ("d" * 24, "c" * 24)
     assert await system.resources.blobs.size(f"uploads/{task_id}") is None
     assert (await system.http("GET", task["report_url"])).json()["counts"]["blocks"] == 5

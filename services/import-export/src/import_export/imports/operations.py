@@ -101,7 +101,8 @@ async def settle_import(
     session: AsyncSession, job: Job, reply: CommandCompleted, *, now: datetime, patience: timedelta
 ) -> None:
     """What content has done with the command; the caller holds the job's row."""
-    job.counts = {**job.counts, **reply.counts}
+    # how much the archive holds is the reader's to say, what changed by it is content's
+    job.counts = {**reply.counts, **job.counts}
     job.draft_guid, job.published_guid, job.content_version = reply.draft_guid, reply.published_guid, reply.version
     job.updated_at = now
     if reply.outcome == "rejected":

@@ -1,12 +1,21 @@
 """A multipart form whose file goes straight to the spool. Imported at the first form, see `receive_upload`."""
 
+import sys
 from collections.abc import Mapping, Sequence
-
-from streaming_form_data import ParseFailedException, StreamingFormDataParser
-from streaming_form_data.targets import BaseTarget
+from types import ModuleType
 
 from import_export.uploads.errors import BrokenForm, SeveralFiles
 from import_export.uploads.operations import Spool
+
+# The parser's package imports smart_open, for a target that is not used here, and smart_open imports every cloud SDK it
+# finds: up to 25 MB and half a second. While the package is imported, an empty module stands in for it.
+_stands_in = ModuleType("smart_open")
+sys.modules.setdefault("smart_open", _stands_in)
+from streaming_form_data import ParseFailedException, StreamingFormDataParser  # noqa: E402
+from streaming_form_data.targets import BaseTarget  # noqa: E402
+
+if sys.modules["smart_open"] is _stands_in:
+    del sys.modules["smart_open"]
 
 MAX_FIELD = 8 * 1024
 

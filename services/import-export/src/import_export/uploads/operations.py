@@ -160,7 +160,6 @@ async def _receive_body(request: Request, spool: Spool) -> tuple[str, Mapping[st
 
 
 async def _receive_form(request: Request, spool: Spool, form_names: Sequence[str]) -> tuple[str, Mapping[str, str]]:
-    # imported at the first form: the parser's targets load a cloud storage library where one is installed
     form = await asyncio.to_thread(_open_form, request.headers["content-type"], spool, tuple(form_names))
     async for data in _steps(request):
         await asyncio.to_thread(form.feed, data)
@@ -173,6 +172,6 @@ async def _receive_form(request: Request, spool: Spool, form_names: Sequence[str
 
 
 def _open_form(content_type: str, spool: Spool, form_names: tuple[str, ...]) -> Form:
-    from import_export.uploads.forms import MultipartForm  # noqa: PLC0415 - see the caller
+    from import_export.uploads.forms import MultipartForm  # noqa: PLC0415 - needed by forms alone; see there
 
     return MultipartForm(content_type, spool, files=FILE_FIELDS, names=form_names)
