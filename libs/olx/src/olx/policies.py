@@ -40,7 +40,8 @@ def _read_policy(course: Course, tree: Tree, report: Report, used: set[str]) -> 
 
 def _overlay(settings: dict[str, Json], policy: dict[str, Json], name: str, path: str, report: Report) -> None:
     for setting, written in policy.items():
-        value = coerce(setting, written)
+        # An attribute that says the very same text was written to be that text.
+        value = written if settings.get(setting) == written else coerce(setting, written)
         if setting in settings and settings[setting] != value:
             message = f"{name} sets {setting} otherwise than its attribute does"
             report.add("policy_override", message, file=path, action="replaced")

@@ -9,7 +9,7 @@ from typing import IO, Final
 from common.keys import CourseKey, UsageKey, clean_asset_name
 from olx.assets import other_name
 from olx.elements import pointer, write_block
-from olx.errors import UnwritableBlock
+from olx.errors import ArchiveRefused, UnwritableBlock
 from olx.limits import Limits
 from olx.model import DETACHED_TYPES, Asset, Block, Course
 from olx.names import clean_path, is_junk
@@ -111,24 +111,25 @@ def _write_definition(
 def _write_course_root(course: Course, files: dict[str, str]) -> None:
     root = course.blocks[course.root]
     settings = root.settings
-    identity = f'url_name="{course.run}" org="{course.org}" course="{course.number}"'
+    run = _run_in_archive(course)
+    identity = f'url_name="{run}" org="{course.org}" course="{course.number}"'
     files["course.xml"] = f"<course {identity}/>\n"
     fields = dict(root.fields)
     grading = fields.get("grading_policy")
     if isinstance(grading, dict):
-        files[f"policies/{course.run}/grading_policy.json"] = _pretty(fields.pop("grading_policy"))
+        files[f"policies/{run}/grading_policy.json"] = _pretty(fields.pop("grading_policy"))
     children = [child for child in root.children if child in course.blocks]
-    shown = Block("course", course.run, fields, settings, children, root.xml_attributes)
+    shown = Block("course", run, fields, settings, children, root.xml_attributes)
     definition = write_block(shown, only=frozenset(settings) - _POLICY_ONLY).definition
-    files[f"course/{course.run.replace(':', '/')}.xml"] = _with_properties(definition, settings)
-    policy: dict[str, Json] = {f"course/{course.run}": settings}
+    files[f"course/{run.replace(':', '/')}.xml"] = _with_properties(definition, settings)
+    policy: dict[str, Json] = {f"course/{run}": settings}
     for block in course.blocks.values():
         if block.type in DETACHED_TYPES:
             implied = tab_settings(course, block.id) if block.type == "static_tab" else {}
             own = {name: value for name, value in block.settings.items() if implied.get(name, _NOTHING) != value}
             if own:
                 policy[f"{block.type}/{block.id}"] = own
-    files[f"policies/{course.run}/policy.json"] = _pretty(policy)
+    files[f"policies/{run}/policy.json"] = _pretty(policy)
 
 
 _NOTHING: Final = object()
@@ -206,7 +207,7 @@ def _place_of(parent: str | None, index: int, course: Course) -> list[tuple[str,
     if parent is not None:
         parent_type, _, parent_id = parent.partition("@")
         if parent == course.root:
-            parent_id = course.run
+            parent_id = _run_in_archive(course)
         key = UsageKey(CourseKey(course.org, course.number, course.run), parent_type, parent_id)
         place.append(("parent_url", key.i4x))
     return place
@@ -238,6 +239,16 @@ def _attribute(text: str) -> str:
 
 def _checked(path: str) -> str:
     """A path our own reader takes, so that no archive leaves that could not come back."""
-    if clean_path(path, Limits()) != path or is_junk(path):
+    try:
+        is_clean = clean_path(path, Limits()) == path and not is_junk(path)
+    except ArchiveRefused:
+        is_clean = False
+    if not is_clean:
         raise UnwritableBlock(path, "it cannot be the path of a file in an archive")
     return path
+
+
+def _run_in_archive(course: Course) -> str:
+    """The run as the archive spells it: `course`, as old archives do, where the run itself can be no path."""
+    parts = course.run.split(":")
+    return "course" if any(part in ("", ".", "..") for part in parts) or is_junk("/".join(parts)) else course.run
