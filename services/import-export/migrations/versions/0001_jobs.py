@@ -42,6 +42,8 @@ TABLES = (
       lease_owner uuid,
       lease_until timestamptz,
       wake_at timestamptz,
+      request_id text,
+      traceparent text,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now(),
       finished_at timestamptz,

@@ -276,3 +276,18 @@ async def test_the_end_is_announced(system, archive):
     payload = await system.db.fetchval("select payload from outbox where type = 'import_export.job.finished.v1'")
     said = orjson.loads(payload)
     assert (said["job_id"], said["state"], said["kind"]) == (task_id, "Succeeded", "import")
+
+
+async def test_the_request_id_goes_with_the_job_to_the_bus(system, archive):
+    headers = {"content-type": "application/x-tgz", "x-request-id": "follow-me-12345"}
+    answer = await system.http("POST", f"/api/v0/import/{COURSE}", content=archive, headers=headers)
+    command = await system.content.asked()
+    await ring(system.resources, now=datetime.now(UTC) + timedelta(hours=2))
+    await system.content.reply(command, version=None)
+    await system.http.ended(answer.json()["task_id"])
+    rows = await system.db.fetch("select type, headers ->> 'request_id' as id from outbox order by position")
+    assert [(row["type"].split(".")[1], row["id"]) for row in rows] == [
+        ("import_course", "follow-me-12345"),
+        ("import_course", "follow-me-12345"),
+        ("job", "follow-me-12345"),
+    ]

@@ -16,6 +16,7 @@ from import_export.exports.queries import find_archive, find_newest_archive, lis
 from import_export.tasks.models import Job, Kind, Phase, State
 from import_export.tasks.operations import aggregate, finish_job, make_job
 from import_export.tasks.replies import CommandCompleted
+from import_export.tasks.tracing import in_context_of
 from import_export.tasks.wakeups import announce_change
 
 ANSWER_WITHIN = timedelta(minutes=10)
@@ -68,7 +69,8 @@ def _ask(session: AsyncSession, job: Job, *, if_not_version: str | None, now: da
     job.command = command.model_dump(mode="json")
     job.wake_at = command.expires_at + timedelta(seconds=30)
     job.updated_at = now
-    outbox.record(session, command, aggregate=aggregate(job), version=job.next_revision())
+    with in_context_of(job):
+        outbox.record(session, command, aggregate=aggregate(job), version=job.next_revision())
 
 
 async def settle_export(session: AsyncSession, job: Job, reply: CommandCompleted, *, now: datetime) -> None:

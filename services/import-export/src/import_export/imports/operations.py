@@ -16,6 +16,7 @@ from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.operations import aggregate, finish_job, make_job
 from import_export.tasks.queries import list_jobs_awaiting_catalogue
 from import_export.tasks.replies import CommandCompleted
+from import_export.tasks.tracing import in_context_of
 from import_export.tasks.wakeups import announce_change
 from import_export.uploads.operations import Upload
 from import_export.uploads.schemas import ImportOptions, ImportRequest
@@ -94,7 +95,8 @@ async def ask_again(session: AsyncSession, job: Job, *, now: datetime) -> None:
     job.wake_at = now + ASK_AGAIN
     job.updated_at = now
     command = ImportCourse.model_validate(job.command)
-    outbox.record(session, command, aggregate=aggregate(job), version=job.next_revision())
+    with in_context_of(job):
+        outbox.record(session, command, aggregate=aggregate(job), version=job.next_revision())
 
 
 async def settle_import(

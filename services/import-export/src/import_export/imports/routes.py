@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from common import idempotency
 from common.blobs import exists, put_file
 from common.identity import Caller, CallerDep, request_base
+from common.messaging import crash
 from common.resources import Resources
 from import_export.courses.models import Standing
 from import_export.courses.queries import require_author
@@ -137,6 +138,7 @@ async def _store(
     except BaseException:
         await resources.blobs.delete(upload_key)
         raise
+    crash.point("api.after_commit")
     if first is not None:
         await resources.blobs.delete(upload_key)
         return first

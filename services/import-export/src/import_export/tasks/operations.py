@@ -4,16 +4,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from common.identity import Caller
 from common.messaging import outbox
+from common.telemetry import request_id, traceparent
 from import_export.events import JobFinished, Requester
+from import_export.tasks import metrics
 from import_export.tasks.errors import TooLateToCancel
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.queries import get_job
+from import_export.tasks.tracing import in_context_of
 from import_export.tasks.wakeups import announce_change
+
+log = structlog.get_logger()
 
 
 def new_job_id() -> UUID:
@@ -50,6 +56,8 @@ def make_job(
         requester_id=caller.user_id,
         attempts=0,
         revision=0,
+        request_id=request_id.get(),
+        traceparent=traceparent.get(),
         created_at=now,
         updated_at=now,
     )
@@ -84,7 +92,19 @@ async def finish_job(
             "finished_at": now,
         }
     )
-    outbox.record(session, announced, aggregate=aggregate(job), version=job.revision)
+    with in_context_of(job):
+        outbox.record(session, announced, aggregate=aggregate(job), version=job.revision)
+        log.info(
+            "job_ended",
+            task_id=str(job.id),
+            kind=job.kind,
+            course_id=job.course_id,
+            state=job.state,
+            code=announced.error_code,
+            seconds=round((now - job.created_at).total_seconds(), 3),
+        )
+    metrics.ENDED.labels(job.kind, job.state).inc()
+    metrics.SECONDS.labels(job.kind).observe((now - job.created_at).total_seconds())
     await announce_change(session)
 
 

@@ -17,6 +17,7 @@ from common.resources import Resources
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.operations import finish_job, hand_back
 from import_export.tasks.queries import claim_job, find_held_job, renew_lease, seconds_to_next_lease
+from import_export.tasks.tracing import in_context_of
 from import_export.tasks.wakeups import Wakeups, announce_change
 
 log = structlog.get_logger()
@@ -96,7 +97,8 @@ class Worker:
                 if job is None:
                     await self.wakeups.wait(changed, await self._patience())
                 else:
-                    await self._carry_out(Held(job, worker, self.resources))
+                    with in_context_of(job):
+                        await self._carry_out(Held(job, worker, self.resources))
             except TRANSIENT as error:
                 log.warning("worker_interrupted", kind=self.kind.value, error=repr(error))
                 await asyncio.sleep(1)
