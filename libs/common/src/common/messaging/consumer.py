@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-import asyncpg
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
-from sqlalchemy.exc import SQLAlchemyError
 
 from common.messaging import crash, metrics
 from common.messaging.envelope import Handler, Malformed, Message, Subscription
 from common.messaging.feed import WATCH_SECONDS, Feed
 from common.messaging.inbox import remember
-from common.messaging.lifecycle import backoff, run_until_cancelled
+from common.messaging.leadership import DATABASE_ERRORS
+from common.messaging.lifecycle import Stopped, backoff, first_of, run_until_cancelled
 from common.messaging.parking.intake import ParkedIntake
 from common.messaging.reading import attempt_of, identity_of, publisher_of, read
 from common.messaging.retry import Failure, classify, identity_headers, parked_copy, reason_of, retry_copy
@@ -33,10 +32,6 @@ from common.telemetry import accepted_traceparent, request_id, traceparent
 
 log = structlog.get_logger()
 _QUICK_TRIES = 3
-
-
-class Stopped(TransportDown):
-    """The process is leaving: what is in hand stays with the broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,9 @@ async def run_consumers(
                 )
             )
         if queues:
-            intake = ParkedIntake(resources.sessions, own_user=broker_user(settings.amqp_url.get_secret_value()))
+            intake = ParkedIntake(
+                resources.sessions, own_user=broker_user(settings.amqp_url.get_secret_value()), stop=stop
+            )
             parked = parked_queue(service)
             feeds.append(
                 Feed(settings, name=service, queue=parked, batch=50, settle=intake.settle, watch=watch_seconds)
@@ -162,14 +159,12 @@ class Consumer:
         try:
             async with asyncio.timeout(3), self._resources.engine.connect() as connection:
                 await connection.exec_driver_sql("select 1")
-        except (OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_ERRORS:
             return False
         return True
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
+        await first_of(self._stop, timeout=seconds)
         if self._stop.is_set():
             raise Stopped
 

@@ -1,6 +1,7 @@
 """One queue's stream of batches: attached, watched, attached again when the connection or the consumer has died."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -9,7 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from common.messaging import metrics
-from common.messaging.lifecycle import backoff, first_of
+from common.messaging.lifecycle import Stopped, backoff, first_of
 from common.messaging.topology import apply_topology
 from common.messaging.transport import CALL_SECONDS, TRANSPORT_ERRORS, TransportDown, close_quietly, connect
 from common.settings import ServiceSettings
@@ -44,9 +45,12 @@ class Feed:
         """Until *stop*; then the batch in hand is settled and what is only buffered goes back to the queue."""
         failures = 0
         while not stop.is_set():
+            started = time.monotonic()
             try:
                 await self._attach(stop)
-                failures = 0
+                failures = failures + 1 if time.monotonic() - started < 1 else 0
+            except Stopped:
+                return
             except ChannelNotFoundEntity:
                 log.warning("queue_missing", queue=self._queue)
                 failures = await self._redeclare(failures)

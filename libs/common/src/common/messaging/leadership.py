@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import structlog
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from common.messaging.lifecycle import first_of
 
@@ -16,7 +17,14 @@ _LOCK = "select pg_try_advisory_lock(hashtextextended('lectern.relay', 0))"
 _ASK_SECONDS = 1.0
 
 # The last is what asyncpg says to a statement that meets a connection being torn down.
-DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+DATABASE_ERRORS = (
+    OSError,
+    TimeoutError,
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 # The server notices a leader whose machine vanished within seconds, not after two hours.
 _KEEPALIVE = {"tcp_keepalives_idle": "1", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "3"}

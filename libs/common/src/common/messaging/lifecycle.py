@@ -5,6 +5,10 @@ import random
 from collections.abc import Awaitable, Callable
 
 
+class Stopped(Exception):
+    """The process is leaving: what is in hand stays where it is."""
+
+
 async def run_until_cancelled(work: Callable[[asyncio.Event], Awaitable[None]], *, grace: float) -> None:
     """Run *work*; on cancellation set the event it was given and wait for it to drain, at most *grace* seconds."""
     stop = asyncio.Event()

@@ -1,5 +1,6 @@
 """From the service's parked queue into its table, where operators find it."""
 
+import asyncio
 import base64
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from common.database import dump_json
 from common.messaging.envelope import CE_TYPE, Malformed
+from common.messaging.leadership import DATABASE_ERRORS
+from common.messaging.lifecycle import Stopped, backoff, first_of
 from common.messaging.outbox import new_id
 from common.messaging.reading import attempt_of, identity_of, publisher_of
 from common.messaging.retry import (
@@ -44,13 +47,25 @@ on conflict (queue, message_id) do update set
 class ParkedIntake:
     """Settles batches of the parked queue. Nothing is refused here: whatever it is, it can be stored and shown."""
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], *, own_user: str) -> None:
-        self._sessions, self._own_user = sessions, own_user
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], *, own_user: str, stop: asyncio.Event) -> None:
+        self._sessions, self._own_user, self._stop = sessions, own_user, stop
 
     async def settle(self, batch: Sequence[AbstractIncomingMessage]) -> None:
-        async with self._sessions.begin() as session:
-            for delivery in batch:
-                await session.execute(_STORE, self._row(delivery))
+        """Store *batch*, however long the database is away. Raises `Stopped`."""
+        rows, failures = [self._row(delivery) for delivery in batch], 0
+        while True:
+            try:
+                async with self._sessions.begin() as session:
+                    for row in rows:
+                        await session.execute(_STORE, row)
+            except DATABASE_ERRORS as error:
+                failures += 1
+                log.warning("parking_waits_for_database", error=repr(error))
+                await first_of(self._stop, timeout=backoff(failures, limit=5))
+                if self._stop.is_set():
+                    raise Stopped from error
+            else:
+                return
 
     def _row(self, delivery: AbstractIncomingMessage) -> dict[str, object]:
         headers = delivery.headers
