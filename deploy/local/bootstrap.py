@@ -32,7 +32,7 @@ def packages(root: Path) -> List[Path]:
 
 def stamp(root: Path) -> str:
     """What the environment was made from; another lock, manifest or Python gives another one."""
-    digest = hashlib.sha256(f"{sys.version} {root}".encode())
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {root}".encode())
     for path in [root / "requirements.lock", *(folder / "pyproject.toml" for folder in packages(root))]:
         digest.update(f"{path.relative_to(root)}\n".encode())
         digest.update(path.read_bytes())
