@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from common.messaging import Subscription, crash, run_consumers, run_relay
-from common.migrations import migrate
 from common.resources import Resources, open_resources
 from common.settings import ServiceSettings, UnknownSettings, load_settings
 from common.telemetry import configure_logging
@@ -55,6 +54,8 @@ def main(service: Service) -> None:
         raise SystemExit(2) from error
     configure_logging(service=service.name, level=settings.log_level, style=settings.log_format)
     if role == "migrate":
+        from common.migrations import migrate  # noqa: PLC0415 - Alembic, 8 MB that the other roles never use
+
         migrate(service.package, settings)
         return
     # batches and trees make tens of thousands of small objects that live for one transaction or request; looking for
