@@ -110,7 +110,6 @@ REFUSAL_CODES: Final[dict[str, str]] = {
     "root_doctype": "The root file has a DOCTYPE, which course content never needs.",
     "root_no_run": "The root element has neither url_name nor an older name.",
     "too_many_blocks": "The course has more blocks than allowed.",
-    "too_many_attributes": "An element has more attributes than allowed.",
     "too_much_memory": "Reading took more memory than allowed.",
     "spool_failed": "The reader could not store what it read.",
     "parser_died": "The parser process ended unexpectedly; nothing was read.",

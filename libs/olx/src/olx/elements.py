@@ -100,8 +100,10 @@ def _can_be_attribute(name: str, block: Block, settings: dict[str, Json]) -> boo
         return False
     if name in (FIELDS_ATTRIBUTE, SETTINGS_ATTRIBUTE) or (block.type == "library" and name == "library"):
         return False
-    if name == "name" and "display_name" not in settings and block.type in STRUCTURAL | LEAVES:
-        return False  # It would be read as the display_name.
+    # Where no display_name stands beside it, the old attribute `name` would be read as one.
+    is_shown = "display_name" in settings and fits_attribute("display_name", settings["display_name"])
+    if name == "name" and not is_shown and block.type in STRUCTURAL | LEAVES:
+        return False
     return fits_attribute(name, settings[name])
 
 

@@ -97,7 +97,11 @@ class ParserProcess:
                 # Its answer would be taken for the next one's.
                 await self._kill()
                 raise
-        return _read_answer(line)
+            answer = _read_answer(line)
+            if answer.code == "too_much_memory":
+                # It is ending by itself, since what was taken is not given back for certain.
+                await self._kill()
+            return answer
 
     async def _ensure_started(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:

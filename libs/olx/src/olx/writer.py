@@ -214,7 +214,7 @@ def _place_of(parent: str | None, index: int, course: Course) -> list[tuple[str,
 
 
 def _asset_policy(course: Course) -> dict[str, Json]:
-    key = CourseKey(course.org, course.number, course.run, course.kind)
+    key = CourseKey(course.org, course.number, _run_in_archive(course), course.kind)
     paths = asset_paths(course)
     return {
         name: {
