@@ -192,10 +192,11 @@ async def bus(
 ) -> AsyncIterator[Bus]:
     sample.find_cure(False)
     database = await asyncpg.connect(database_url)
-    await database.execute("truncate outbox, inbox, parked_message, parked_audit, item, applied restart identity")
-    for queue in topology.queues:
-        if queue.name.startswith("sample."):
-            await (await channel.get_queue(queue.name)).purge()
+    for table in ("outbox", "inbox", "parked_message", "item", "applied"):  # a truncate costs ten times as much
+        await database.execute(f"delete from {table}")
+    own = [queue.name for queue in topology.queues if queue.name.startswith("sample.")]
+    queues = [await channel.get_queue(name, ensure=False) for name in own]
+    await asyncio.gather(*(queue.purge() for queue in queues))
     async with Proxy(amqp_url) as proxy:
         settings = sample.sample_settings(database_url, proxy.url, topology_file)
         async with open_resources(sample.SERVICE, settings) as resources:
