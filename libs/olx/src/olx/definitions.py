@@ -64,6 +64,8 @@ class BlockReader:
     """While drafts are read: where blocks without a draft are."""
     blocks: dict[str, Block] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+    """Files already reported, which a second pointer to them does not report again."""
     sources: dict[str, str] = field(default_factory=dict)
 
     def read_child(self, element: Element, place: Place) -> str | None:
@@ -173,8 +175,10 @@ class BlockReader:
         try:
             return parse_xml(self.tree.read(path), self.limits)
         except BrokenXml as broken:
-            message = f"{path} cannot be read: {broken.message}"
-            self.report.add(broken.code, message, file=path, line=broken.line, action="dropped")
+            if path not in self.broken:
+                message = f"{path} cannot be read: {broken.message}"
+                self.report.add(broken.code, message, file=path, line=broken.line, action="dropped")
+            self.broken.add(path)
             return None
 
     # Names.

@@ -59,7 +59,7 @@ def read_course(tree: Tree, report: Report, limits: Limits) -> Course:
     if kind == "course":
         read_policies(course, tree, report, used)
         read_pages(course, tree, report, used)
-        drafts = BlockReader(tree, report, limits, folder="drafts/", published=reader, used=used)
+        drafts = BlockReader(tree, report, limits, folder="drafts/", published=reader, used=used, broken=reader.broken)
         read_drafts(course, drafts, report)
     course.assets = read_assets(tree, report, used)
     _keep_files(course, tree, used)
