@@ -37,6 +37,7 @@ def checks() -> Iterator[Check]:
     yield Check("locks", (sys.executable, "deploy/local/lock.py", "--check"))
     yield Check("contracts", (sys.executable, "deploy/local/check_contracts.py"))
     yield Check("manifests", (sys.executable, "deploy/check_manifests.py"))
+    yield Check("dependencies", (sys.executable, "deploy/local/check_dependencies.py"))
 
 
 def run(check: Check) -> tuple[int, str, float]:

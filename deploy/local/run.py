@@ -22,6 +22,7 @@ from types import FrameType
 import demo
 import httpx
 
+from common.testing import docker_servers
 from common.testing.keeper import command_line, is_free
 from common.testing.postgres_server import PostgresFailed, account, reachable_folder
 from common.testing.rabbitmq_server import RabbitmqFailed
@@ -180,6 +181,8 @@ def reset(home: Path) -> int:
         for package in SERVICES.values():
             run_sql(url, f"drop database if exists lectern_{package} with (force)")
         _say("Our five databases on the server of LECTERN_POSTGRES_URL are gone; its broker keeps its queues.")
+    for name in ("postgres", "rabbitmq"):
+        docker_servers.forget(home / name)
     for folder in (reachable_folder(home / "postgres", account()), *(home / name for name in DATA)):
         shutil.rmtree(folder, ignore_errors=True)
     for name in FILES:

@@ -1,10 +1,12 @@
 """PostgreSQL and RabbitMQ in containers, where an engine answers; testcontainers' reaper removes what we leave."""
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
 import socket
+import tempfile
 import time
 from pathlib import Path
 from typing import cast
@@ -31,19 +33,36 @@ def engine_answers() -> bool:
     return False
 
 
+def _volume(folder: Path) -> str:
+    return f"lectern-{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}"
+
+
+def forget(folder: Path) -> None:
+    """Remove the data that a server with this folder keeps in Docker, if it ever did."""
+    if not (folder / "docker.json").exists() or not engine_answers():
+        return
+    import docker  # noqa: PLC0415 - heavy, and only where an engine answers
+
+    client = docker.from_env()
+    with contextlib.suppress(docker.errors.NotFound):
+        client.volumes.get(_volume(folder)).remove(force=True)
+    client.close()
+
+
 class _Container:
     """One container with one port published on the loopback interface."""
 
-    def __init__(self, image: str, port: int, environment: dict[str, str], data: tuple[Path, str]) -> None:
+    def __init__(self, image: str, port: int, environment: dict[str, str], folder: Path, data: str) -> None:
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - development dependency, heavy
 
         (self.port,) = free_ports(1)
         self.image = image
-        data[0].mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._container = DockerContainer(image)
         # the engine's client takes (address, port) where testcontainers' own method knows a port only
         cast("dict[int, tuple[str, int]]", self._container.ports)[port] = ("127.0.0.1", self.port)
-        self._container.with_volume_mapping(str(data[0]), data[1], "rw")
+        # a volume, not a folder of ours: its files belong to the image's own users
+        self._container.with_volume_mapping(_volume(folder), data, "rw")
         for name, value in environment.items():
             self._container.with_env(name, value)
 
@@ -59,6 +78,8 @@ class _Container:
 
     def stop(self) -> None:
         self._container.stop()
+        if self._folder.is_relative_to(tempfile.gettempdir()):
+            forget(self._folder)
 
     def kill(self) -> None:
         self._container.get_wrapped_container().kill()
@@ -110,7 +131,7 @@ class DockerPostgres(_Container):
     def __init__(self, folder: Path) -> None:
         self._password = _kept(folder, {"password": secrets.token_hex(24)})["password"]
         environment = {"POSTGRES_PASSWORD": self._password, "PGDATA": "/data/pg"}
-        super().__init__(POSTGRES_IMAGE, 5432, environment, (folder / "data", "/data"))
+        super().__init__(POSTGRES_IMAGE, 5432, environment, folder, "/data")
         self._container.with_command("postgres -c shared_buffers=64MB -c max_connections=200 -c jit=off")
 
     @property
@@ -138,7 +159,7 @@ class DockerRabbitmq(_Container):
             "RABBITMQ_DEFAULT_VHOST": "lectern",
             "RABBITMQ_NODENAME": "lectern@localhost",  # the data belong to the name
         }
-        super().__init__(RABBITMQ_IMAGE, 5672, environment, (folder / "data", "/var/lib/rabbitmq"))
+        super().__init__(RABBITMQ_IMAGE, 5672, environment, folder, "/var/lib/rabbitmq")
 
     @property
     def url(self) -> str:
