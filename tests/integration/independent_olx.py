@@ -6,13 +6,13 @@ It knows just what the two courses of these tests contain, so that its answer ca
 import copy
 import hashlib
 import html
+import io
 import json
 import posixpath
 import re
 import tarfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
-from pathlib import Path
 
 CONTAINERS = {"course", "chapter", "sequential", "vertical", "library_content", "field_trip"}
 NOT_SETTINGS = {"url_name", "filename", "slug", "org", "course"}
@@ -51,9 +51,9 @@ def canonical(element: ET.Element) -> str:
     return ET.canonicalize(ET.tostring(alone, encoding="unicode"), strip_text=True)
 
 
-def read(path: Path) -> Archive:
+def read(packed: bytes) -> Archive:
     files: dict[str, bytes] = {}
-    with tarfile.open(path) as archive:
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         for member in archive:
             if member.isfile():
                 files[member.name] = archive.extractfile(member).read()
