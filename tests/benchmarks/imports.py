@@ -3,13 +3,17 @@
 import asyncio
 import hashlib
 import io
+import itertools
 import tarfile
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from api import Client, export_course, finished, push
+from api import Client, export_course, push
+from bare import bare_app
 from isal import igzip
 from lxml import etree
 from measure import Row, interleaved
@@ -147,12 +151,12 @@ async def import_rows(robot: Client, shared: Path) -> list[Row]:
     return [*rows, *await _export_rows(robot, contents)]
 
 
-_spare: Callable[[], int] = iter(range(1, 1000)).__next__
+_numbers = itertools.count(1)
 
 
 def _other_bytes(contents: dict[str, bytes], level: int) -> bytes:
     """Other bytes every time: a comment file outside the course changes the archive, not the course."""
-    return packed({**contents, "course/README.bench": str(_spare()).encode()}, level=level)
+    return packed({**contents, "course/README.bench": str(next(_numbers)).encode()}, level=level)
 
 
 async def _export_rows(robot: Client, contents: dict[str, bytes]) -> list[Row]:
@@ -188,30 +192,11 @@ async def _export_rows(robot: Client, contents: dict[str, bytes]) -> list[Row]:
     return [*rows, Row("export, again", value, "s", base, ratio, 3, "<=")]
 
 
-def _file_server(archive: bytes) -> "_Bare":
-    return _Bare(archive)
-
-
-class _Bare:
+@asynccontextmanager
+async def _file_server(archive: bytes) -> AsyncIterator[str]:
     """A bare ASGI file response under uvicorn, in a process of its own."""
-
-    def __init__(self, archive: bytes) -> None:
-        self._archive = archive
-
-    async def __aenter__(self) -> str:
-        import tempfile
-
-        from bare import bare_app
-
-        self._folder = tempfile.TemporaryDirectory()
-        path = Path(self._folder.name) / "archive"
-        path.write_bytes(self._archive)
-        self._app = bare_app("file", path=str(path))
-        return await self._app.__aenter__()
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._app.__aexit__(*error)
-        self._folder.cleanup()
-
-
-__all__ = ["finished", "import_rows"]
+    with tempfile.NamedTemporaryFile(suffix=".tar.gz") as file:
+        file.write(archive)
+        file.flush()
+        async with bare_app("file", path=file.name) as url:
+            yield url

@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.errors import ErrorFamilies, install_error_handlers
@@ -158,10 +158,3 @@ class Edge:
 
     def _matches(self, scope: Scope) -> bool:
         return any(route.matches(scope)[0] is not Match.NONE for route in self._routes.router.routes)
-
-
-def plain_route(
-    path: str, endpoint: Callable[[Request], Awaitable[Response]], *, methods: Sequence[str] = ("GET",)
-) -> Route:
-    """A route without FastAPI's parameter handling, for endpoints that carry load; goes into `app.router.routes`."""
-    return Route(path, endpoint, methods=list(methods))

@@ -7,9 +7,7 @@ import asyncpg
 import orjson
 from fastapi import Depends
 from pydantic import SecretStr
-from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase
 from starlette.requests import Request
 
 NAMING = {
@@ -19,15 +17,6 @@ NAMING = {
     "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
     "pk": "%(table_name)s_pkey",
 }
-
-
-def new_base() -> type[DeclarativeBase]:
-    """A declarative base of its own per service: two services' tables never meet in one metadata."""
-
-    class Base(DeclarativeBase):
-        metadata = MetaData(naming_convention=NAMING)
-
-    return Base
 
 
 def dump_json(value: object) -> str:

@@ -32,7 +32,6 @@ class ServiceSettings(BaseSettings):
     database_pool: int = 10
     relay_poll_seconds: float = 1.0
     shutdown_seconds: float = 20.0
-    telemetry: bool = False
     crash_at: str | None = None
 
 
