@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import ClassVar, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -61,3 +62,79 @@ class CourseChanged(Event):
     batch_field: ClassVar[str | None] = "courses"
 
     courses: list[AnnouncedCourse]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AnnouncedOrganization(_Part):
+    """Who authors a program; the first one's key names the organization that identifies its learners."""
+
+    uuid: UUID
+    key: str
+    name: str
+
+
+class AnnouncedRun(_Part):
+    """One run of a course of a program. `key` is canonical; `external_key` is what the program's school calls it."""
+
+    uuid: UUID
+    key: str
+    title: str
+    external_key: str | None = None
+    status: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    pacing_type: str | None = None
+    marketing_url: str | None = None
+
+
+class AnnouncedProgramCourse(_Part):
+    """A course of a program, whichever run of it a learner takes."""
+
+    uuid: UUID
+    key: str
+    title: str
+    course_runs: list[AnnouncedRun]
+
+
+class AnnouncedCurriculum(_Part):
+    """A way through a program; the first active one counts."""
+
+    uuid: UUID
+    name: str
+    is_active: bool
+    courses: list[AnnouncedProgramCourse]
+    programs: list["ProgramState"]
+
+
+class ProgramState(_Part):
+    """A program as others need it; programs nested in its curricula are whole."""
+
+    uuid: UUID
+    title: str
+    type: str
+    marketing_slug: str
+    status: str
+    authoring_organizations: list[AnnouncedOrganization]
+    courses: list[AnnouncedProgramCourse]
+    curricula: list[AnnouncedCurriculum]
+
+
+class AnnouncedProgram(ProgramState):
+    """The newest `version` wins, also over `deleted`. A program is announced again when one nested in it changes."""
+
+    version: int
+    deleted: bool
+    course_run_keys: list[str]
+    """The membership set: every run that counts as a part of the program; sorted, canonical, each once."""
+
+
+class ProgramsChanged(Event):
+    """Programs have been made, changed or deleted."""
+
+    type: ClassVar[str] = "course_catalog.program.changed.v1"
+    batch_field: ClassVar[str | None] = "programs"
+
+    programs: list[AnnouncedProgram]
