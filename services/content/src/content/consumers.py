@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.messaging import Subscription
 from common.resources import Resources
 from content.accounts.operations import UsersChanged, keep_accounts
+from content.accounts.retirement import UsersRetired, retire_accounts
 from content.commands.answers import handler
 from content.commands.schemas import ImportCourse, SetCourseRole, SnapshotCourse
 from content.enrollments.operations import EnrollmentsChanged, keep_enrollments
@@ -37,6 +38,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
             queue="content.events",
             handlers={
                 "accounts.user.changed.v1": keep_accounts,
+                "accounts.user.retired.v1": retire_accounts,
                 "enrollment.enrollments.changed.v1": keep_enrollments,
             },
         ),
@@ -61,6 +63,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
 # Type of message → what this service reads of it; the contracts are checked against it.
 HEARS: Mapping[str, type[BaseModel]] = {
     "accounts.user.changed.v1": UsersChanged,
+    "accounts.user.retired.v1": UsersRetired,
     "enrollment.enrollments.changed.v1": EnrollmentsChanged,
     "content.import_course.v1": ImportCourse,
     "content.snapshot_course.v1": SnapshotCourse,

@@ -1,5 +1,6 @@
 """Every fact the gateway announces."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,3 +32,26 @@ class UsersChanged(Event):
     batch_field: ClassVar[str | None] = "users"
 
     users: list[UserState] = Field(min_length=1, max_length=MOST_ITEMS)
+
+
+class RetiredUser(BaseModel):
+    """Whose names are to be replaced wherever they stand, and by what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user_id: int
+    former_username: str
+    former_email: str
+    username: str
+    email: str
+    version: int
+    retired_at: datetime
+
+
+class UsersRetired(Event):
+    """People asked to be forgotten: every service replaces their names and e-mails in what it owns."""
+
+    type: ClassVar[str] = "accounts.user.retired.v1"
+    batch_field: ClassVar[str | None] = "users"
+
+    users: list[RetiredUser] = Field(min_length=1, max_length=MOST_ITEMS)

@@ -172,6 +172,15 @@ async def test_retirement_replaces_the_names_and_ends_every_credential(
     again = await client.post("/api/accounts/v1/users/gone/retire", headers=staff)
     assert (again.status_code, again.json()) == (202, retired)
 
+    [said] = [
+        user
+        for payload in await announced(connect, database_url, "accounts.user.retired.v1")
+        for user in payload["users"]
+        if user["user_id"] == gone["user_id"]
+    ]
+    assert (said["former_username"], said["former_email"]) == ("gone", gone["email"])
+    assert (said["username"], said["version"]) == (retired["username"], 2)
+    assert said["email"].endswith("@retired.invalid")
     [state] = await states_of(connect, database_url, retired["username"])
     assert (state["version"], state["is_active"], state["name"]) == (2, False, "")
     kept = await (await connect(database_url)).fetch(

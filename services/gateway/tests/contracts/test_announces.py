@@ -2,15 +2,17 @@
 
 import jsonschema
 import orjson
+import pytest
 
-from gateway.events import UsersChanged
+from gateway.events import UsersChanged, UsersRetired
 
 
-def test_every_sample_is_what_is_announced(repository):
-    found = sorted((repository / "contracts/events/gateway").glob(f"{UsersChanged.type}.sample*.json"))
+@pytest.mark.parametrize("announced", [UsersChanged, UsersRetired])
+def test_every_sample_is_what_is_announced(repository, announced):
+    found = sorted((repository / "contracts/events/gateway").glob(f"{announced.type}.sample*.json"))
     assert found
     for path in found:
-        event = UsersChanged.model_validate_json(path.read_bytes())
+        event = announced.model_validate_json(path.read_bytes())
         assert event.model_dump(mode="json") == orjson.loads(path.read_bytes())
 
 

@@ -21,6 +21,12 @@ on conflict (course_key, user_id) do update
   set username = excluded.username, role = excluded.role, removed = excluded.removed, version = excluded.version,
       changed_at = now()"""
 _COUNT = "update course set team_version = $2 where course_key = $1"
+_MEMBERSHIPS = "select course_key from course_team where user_id = $1 and username <> $2 order by course_key"
+# Deleted courses too: a name is a name, and a restored course would bring it back.
+_NEXT = "update course set team_version = team_version + 1 where course_key = $1 returning team_version"
+_RETIRE = """
+update course_team set username = $3, removed = true, version = $4, changed_at = now()
+where course_key = $1 and user_id = $2"""
 _TEAM = """
 select user_id, username, role, version, removed from course_team where course_key = $1 order by user_id"""
 
@@ -47,6 +53,15 @@ async def set_role(
     await connection.execute(_COUNT, course.canonical, version + 1)
     await announce_team(session, connection, course, version=version + 1)
     return True
+
+
+async def retire_member(session: AsyncSession, connection: asyncpg.Connection, *, user_id: int, username: str) -> None:
+    """End every role of a person who is to be forgotten, and announce those teams with *username* in their place."""
+    for row in await connection.fetch(_MEMBERSHIPS, user_id, username):
+        course = CourseKey.parse(row["course_key"])
+        version = await connection.fetchval(_NEXT, course.canonical)
+        await connection.execute(_RETIRE, course.canonical, user_id, username, version)
+        await announce_team(session, connection, course, version=version)
 
 
 async def announce_team(

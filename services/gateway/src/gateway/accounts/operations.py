@@ -19,7 +19,7 @@ from gateway.accounts import queries
 from gateway.accounts.errors import AccountRetired, GrantNotYours, LinkTaken, UserNotFound, UserTaken, UserTwice
 from gateway.accounts.models import CreatorGrant, ExternalId, OrgRole, User, is_wider
 from gateway.accounts.schemas import NewUser, UserChanges
-from gateway.events import MOST_ITEMS, UsersChanged, UserState
+from gateway.events import MOST_ITEMS, RetiredUser, UsersChanged, UsersRetired, UserState
 
 # ids are handed out in the order of the list
 INSERT_USERS = """
@@ -134,9 +134,22 @@ async def retire_user(session: AsyncSession, username: str, *, pepper: bytes, no
             return done
         raise UserNotFound(f"No user is called {username}.")
     await _take_links(session, user, now)
+    former_username, former_email = user.username, user.email
     if user.retire(now, replacement=replacement):
         await _forget(session, user.user_id, CREDENTIALS)
         await session.flush()
+        retired = RetiredUser(
+            user_id=user.user_id,
+            former_username=former_username,
+            former_email=former_email,
+            username=user.username,
+            email=user.email,
+            version=user.version,
+            retired_at=now,
+        )
+        # before the new state: whoever keeps data by name must still find it
+        aggregate = f"user:{user.user_id}"
+        outbox.record(session, UsersRetired(users=[retired]), aggregate=aggregate, version=user.version)
         announce_users(session, [user.state()])
     return user
 
