@@ -12,6 +12,8 @@ Json = Mapping[str, object]
 
 DRAFT = "draft"
 PUBLISHED = "published"
+# The one branch of a content library.
+LIBRARY = "library"
 
 # Types of rows that are no blocks. `$` cannot stand in a block type, so no course can hold a block that collides.
 ASSET = "$asset"
@@ -65,13 +67,13 @@ def make_row(
     block_type: str,
     *,
     parent: str | None = None,
-    definition: Definition | None = None,
+    definition: Definition | bytes | None = None,
     settings: Json | None = None,
     children: Sequence[str] = (),
     extra: Json | None = None,
 ) -> Row:
-    """A row with its digest."""
-    guid = definition.guid if definition else None
+    """A row with its digest; *definition* may be its guid."""
+    guid = definition.guid if isinstance(definition, Definition) else definition
     settings_text = canonical(settings or {})
     extra_text = canonical(extra) if extra else None
     parts = (
