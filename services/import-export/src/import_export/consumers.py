@@ -21,6 +21,7 @@ from import_export.courses.operations import (
     store_deletions,
     store_teams,
 )
+from import_export.courses.retirement import RetiredFact, retire_accounts
 from import_export.exports.operations import settle_export
 from import_export.imports.operations import settle_catalogue, settle_import
 from import_export.settings import Settings
@@ -31,6 +32,7 @@ from import_export.tasks.replies import CommandCompleted
 QUEUE = "import_export.events"
 HEARS: Final[Mapping[str, type[BaseModel]]] = {
     "accounts.user.changed.v1": AccountsFact,
+    "accounts.user.retired.v1": RetiredFact,
     "content.command.completed.v1": CommandCompleted,
     "content.course.created.v1": CourseFact,
     "content.course.published.v1": CourseFact,
@@ -58,6 +60,11 @@ async def hear_teams(session: AsyncSession, messages: Sequence[Message]) -> None
 async def hear_accounts(session: AsyncSession, messages: Sequence[Message]) -> None:
     """`accounts.user.changed`."""
     await store_accounts(session, [message.parse(AccountsFact) for message in messages])
+
+
+async def hear_retirements(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """`accounts.user.retired`."""
+    await retire_accounts(session, [message.parse(RetiredFact) for message in messages])
 
 
 async def hear_catalogue(session: AsyncSession, messages: Sequence[Message]) -> None:
@@ -99,6 +106,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
                 "content.command.completed.v1": outcomes,
                 "course_catalog.course.changed.v1": hear_catalogue,
                 "accounts.user.changed.v1": hear_accounts,
+                "accounts.user.retired.v1": hear_retirements,
             },
         )
     ]
