@@ -36,6 +36,8 @@ BASE = "http://lectern.test"
 STAFF = a_caller("staff", staff=True)
 AUTHOR = a_caller("alice", user_id=7)
 STRANGER = a_caller("mallory", user_id=8)
+TABLES = """job archive partial_upload leaving_blob course course_team account catalogue_version outbox inbox
+idempotency_key"""
 COMMANDS = ("content.import_course.v1", "content.snapshot_course.v1")
 
 
@@ -76,8 +78,7 @@ async def resources(service_settings: Settings) -> AsyncIterator[Resources]:
 async def db(resources: Resources) -> AsyncIterator[asyncpg.Connection]:
     """A connection to the emptied database."""
     connection = await asyncpg.connect(resources.settings.database_url.get_secret_value())
-    tables = "job, archive, course, course_team, account, catalogue_version, outbox, inbox, idempotency_key"
-    await connection.execute("; ".join(f"delete from {table.strip()}" for table in tables.split(",")))
+    await connection.execute("; ".join(f"delete from {table}" for table in TABLES.split()))
     yield connection
     await connection.close()
 

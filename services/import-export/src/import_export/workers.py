@@ -1,34 +1,34 @@
 """What runs beside the consumers: workers for imports and exports, timers that outlive a process, and the sweep."""
 
 import asyncio
-import shutil
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, select
 
-from common.blobs import BlobStore
 from common.resources import Resources
 from import_export.exports.operations import fail_unanswered
 from import_export.exports.runner import Exporter
 from import_export.imports.operations import ask_again
 from import_export.imports.runner import Importer
 from import_export.settings import Settings
+from import_export.spool import spool_root, sweep_spool
+from import_export.tasks.litter import clear_litter, note_litter
 from import_export.tasks.models import Job, Kind, Phase, State
 from import_export.tasks.operations import finish_job
 from import_export.tasks.queries import list_due, list_expired, seconds_to_next_wake
 from import_export.tasks.wakeups import Wakeups
 from import_export.tasks.worker import TRANSIENT, Worker
-from import_export.uploads.operations import spool_root
+from import_export.uploads.parts import sweep_partial_uploads
 from olx.parser_process import ParserProcess
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 3600.0
-LEFTOVER = timedelta(hours=6)
+SPOOL_SECONDS = 60.0
+# An upload lies in the blob store for a moment before its job is committed.
+LEFTOVER = timedelta(hours=1)
 
 
 async def run_workers(resources: Resources) -> None:
@@ -42,6 +42,8 @@ async def run_workers(resources: Resources) -> None:
     jobs: list[Callable[[], Awaitable[None]]] = [
         wakeups.listen,
         lambda: run_timers(resources, wakeups),
+        lambda: run_litter(resources, wakeups),
+        lambda: run_spool(settings),
         lambda: run_sweep(resources, settings),
         *(
             _worker(Kind.IMPORT, Importer(reader, settings).work, resources, settings, wakeups).run
@@ -107,48 +109,55 @@ async def ring(resources: Resources, *, now: datetime) -> int:
     return len(due)
 
 
+async def run_litter(resources: Resources, wakeups: Wakeups) -> None:
+    """Delete the blobs of what has ended, as soon as it has."""
+    while True:
+        changed = wakeups.current()
+        try:
+            await clear_litter(resources)
+        except TRANSIENT as error:
+            log.warning("litter_interrupted", error=repr(error))
+        await wakeups.wait(changed, SWEEP_SECONDS)
+
+
+async def run_spool(settings: Settings) -> None:
+    """Remove the folders of processes that were killed."""
+    while True:
+        try:
+            await asyncio.to_thread(sweep_spool, spool_root(settings))
+        except OSError as error:
+            log.warning("spool_sweep_interrupted", error=repr(error))
+        await asyncio.sleep(SPOOL_SECONDS)
+
+
 async def run_sweep(resources: Resources, settings: Settings) -> None:
-    """Forget what is over: old tasks with their snapshots, uploads of nobody, folders of a killed process."""
+    """Forget what is over: old tasks with their snapshots, and uploads of nobody."""
     while True:
         try:
             now = datetime.now(UTC)
             await sweep_jobs(resources, now=now, keep=timedelta(days=settings.task_retention_days))
             await sweep_uploads(resources, now=now)
-            await asyncio.to_thread(
-                sweep_spool, spool_root(settings), older_than=time.time() - LEFTOVER.total_seconds()
-            )
+            await sweep_partial_uploads(resources, now=now)
         except TRANSIENT as error:
             log.warning("sweep_interrupted", error=repr(error))
         await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def sweep_jobs(resources: Resources, *, now: datetime, keep: timedelta) -> int:
-    """Finished tasks and their snapshots, after the retention time. Snapshots of exports go after a day."""
+    """Finished tasks and their snapshots, after the retention time."""
     gone = 0
     while True:
         async with resources.sessions.begin() as session:
             jobs: Sequence[Job] = await list_expired(session, now=now, keep=keep)
             await session.execute(delete(Job).where(Job.id.in_([job.id for job in jobs])))
-            snapshots = {job.snapshot for job in jobs if job.snapshot}
-            # of the same bytes pushed again, the later tasks still name the snapshot of the first
-            snapshots -= set(await session.scalars(select(Job.snapshot).where(Job.snapshot.in_(snapshots))))
-        await _drop(resources.blobs, sorted(snapshots))
+            await note_litter(session, (job.snapshot for job in jobs if job.snapshot))
         gone += len(jobs)
         if not jobs:
-            break
-    query = select(Job).where(
-        Job.kind == Kind.EXPORT.value, Job.snapshot.is_not(None), Job.finished_at < now - timedelta(days=1)
-    )
-    async with resources.sessions.begin() as session:
-        stale = [(job, job.snapshot) for job in await session.scalars(query.limit(1000)) if job.snapshot]
-        for job, _ in stale:
-            job.snapshot = None
-    await _drop(resources.blobs, [snapshot for _, snapshot in stale])
-    return gone
+            return gone
 
 
 async def sweep_uploads(resources: Resources, *, now: datetime) -> int:
-    """Uploads whose job has ended, or never came to be because the process died between the two."""
+    """Uploads whose job never came to be because the process died between the two."""
     old: dict[UUID, str] = {}
     for key in await resources.blobs.list_keys("uploads"):
         try:
@@ -160,23 +169,9 @@ async def sweep_uploads(resources: Resources, *, now: datetime) -> int:
             old[job_id] = key
     if not old:
         return 0
-    async with resources.sessions() as session:
+    async with resources.sessions.begin() as session:
         query = select(Job.id).where(Job.id.in_(old), Job.phase.in_(("queued", "working")))
         needed = set(await session.scalars(query))
-    leaving = [key for job_id, key in old.items() if job_id not in needed]
-    await _drop(resources.blobs, leaving)
+        leaving = [key for job_id, key in old.items() if job_id not in needed]
+        await note_litter(session, leaving)
     return len(leaving)
-
-
-def sweep_spool(root: Path, *, older_than: float) -> None:
-    for entry in root.iterdir():
-        if entry.lstat().st_mtime < older_than:
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
-
-
-async def _drop(blobs: BlobStore, keys: Sequence[str]) -> None:
-    for key in keys:
-        await blobs.delete(key)

@@ -1,7 +1,6 @@
 """What a worker does with an export: build the archive from content's snapshot."""
 
 import asyncio
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,10 @@ from common.blobs import BlobStore, asset_key, put_file
 from common.keys import CourseKey
 from import_export.exports.operations import keep_archive, make_room
 from import_export.settings import Settings
+from import_export.spool import spool_folder
+from import_export.tasks.litter import note_litter
 from import_export.tasks.models import State
 from import_export.tasks.worker import Held, JobFailed
-from import_export.uploads.operations import spool_root
 from olx.values import Json
 
 
@@ -37,8 +37,7 @@ class Exporter:
             raise JobFailed("no_snapshot", "Content's answer names no snapshot.")
         await held.progress(State.IN_PROGRESS, "Compressing", 60)
         blob = f"archives/{job.id}"
-        with tempfile.TemporaryDirectory(dir=spool_root(self._settings), prefix="write-") as name:
-            folder = Path(name)
+        with spool_folder(self._settings, "write-") as folder:
             snapshot = orjson.loads(await blobs.get_bytes(job.snapshot))
             files = await local_assets(blobs, snapshot, folder)
             target = folder / "archive"
@@ -55,8 +54,7 @@ class Exporter:
                 now=datetime.now(UTC),
             )
             leaving = await make_room(session, keep=job.archive_key, budget=self._settings.archive_cache_bytes)
-        for gone in (*leaving, *([superfluous] if superfluous else ())):
-            await blobs.delete(gone)
+            await note_litter(session, [*leaving, *([superfluous] if superfluous else ())])
 
 
 def build(snapshot: Mapping[str, Json], files: dict[str, Path], target: Path) -> int:

@@ -1,7 +1,6 @@
 """What a worker does with an import: read the archive, stage its files, send the command."""
 
 import asyncio
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +9,10 @@ from common.blobs import BlobStore, asset_key, exists, put_file
 from import_export.imports.operations import send_import
 from import_export.imports.queries import find_same_archive
 from import_export.settings import Settings
+from import_export.spool import spool_folder
+from import_export.tasks.litter import note_litter
 from import_export.tasks.models import Json, State
 from import_export.tasks.worker import Held, JobFailed
-from import_export.uploads.operations import spool_root
 from olx.limits import Limits
 from olx.parser_process import ParserProcess, SpooledAsset
 
@@ -51,7 +51,7 @@ class Importer:
                 now=datetime.now(UTC),
                 seconds=self._settings.command_seconds,
             )
-        await held.resources.blobs.delete(job.upload_key)
+            await note_litter(session, [job.upload_key])
 
     async def _known(self, held: Held) -> tuple[str, Json] | None:
         """What reading these bytes gave before: known when they came, or read since by the job before this one."""
@@ -72,8 +72,7 @@ class Importer:
         job, blobs = held.job, held.resources.blobs
         if not await exists(blobs, job.upload_key):
             raise JobFailed("upload_gone", "Uploaded Tar file not found. Try again.")
-        with tempfile.TemporaryDirectory(dir=spool_root(self._settings), prefix="read-") as name:
-            folder = Path(name)
+        with spool_folder(self._settings, "read-") as folder:
             archive = blobs.local_path(job.upload_key) or await fetch(blobs, job.upload_key, folder / "archive")
             spool = folder / "files"
             spool.mkdir()
