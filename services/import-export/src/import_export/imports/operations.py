@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.identity import Caller, grants_cover
@@ -12,9 +13,11 @@ from common.messaging import outbox
 from import_export.courses.models import Standing
 from import_export.courses.operations import CatalogueCourse, catalogue_content_version
 from import_export.events import ImportCourse, Requester, Source
+from import_export.imports.errors import ImportInProgress, SnapshotSuperseded
+from import_export.imports.queries import find_import_under_way
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.operations import aggregate, finish_job, make_job
-from import_export.tasks.queries import list_jobs_awaiting_catalogue
+from import_export.tasks.queries import list_jobs_awaiting_catalogue, lock_course
 from import_export.tasks.replies import CommandCompleted
 from import_export.tasks.tracing import in_context_of
 from import_export.tasks.wakeups import announce_change
@@ -38,7 +41,15 @@ async def start_import(
     earlier: Job | None,
     now: datetime,
 ) -> Job:
-    """A job for an upload that lies in the blob store, or needs not, since *earlier* has read the same bytes."""
+    """A job for an upload that lies in the blob store, or needs not, since *earlier* has read the same bytes.
+
+    Raises `ImportInProgress` (when asked not to wait), `SnapshotSuperseded`.
+    """
+    await lock_course(session, standing.course_id)
+    if asked.busy == "refuse" and (other := await find_import_under_way(session, standing.course_id)):
+        raise ImportInProgress(task_id=str(other))
+    if earlier is not None and not await session.scalar(select(Job.snapshot).where(Job.id == earlier.id)):
+        raise SnapshotSuperseded
     job = make_job(
         Kind.IMPORT,
         job_id,

@@ -1,4 +1,6 @@
-"""Has this archive been read before?"""
+"""Has this archive been read before, and is the course free?"""
+
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,3 +28,11 @@ async def find_same_archive(session: AsyncSession, *, digest: str | None, course
         .limit(1)
     )
     return await session.scalar(query)
+
+
+async def find_import_under_way(session: AsyncSession, course_id: str) -> UUID | None:
+    """The oldest import of the course that has not ended; index job_course."""
+    query = select(Job.id).where(
+        Job.course_id == course_id, Job.kind == Kind.IMPORT.value, Job.phase.in_(("queued", "working", "asked"))
+    )
+    return await session.scalar(query.order_by(Job.created_at).limit(1))

@@ -1,33 +1,23 @@
-"""`/api/v0/import/{course}`, and the same under upstream's path."""
+"""`/api/v0/import/{course}`, the same under `/api/v1/imports`, and under upstream's path."""
 
-from datetime import UTC, datetime
-
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from common import idempotency
-from common.blobs import exists, put_file
-from common.identity import Caller, CallerDep, request_base
-from common.messaging import crash
+from common.app import raw_path
+from common.identity import CallerDep
 from common.resources import Resources
-from import_export.courses.models import Standing
 from import_export.courses.queries import require_author
+from import_export.imports.beginning import Begun, Partly, begin_import
 from import_export.imports.errors import MissingParameter
-from import_export.imports.operations import start_import
-from import_export.imports.queries import find_same_archive
-from import_export.settings import Settings
 from import_export.tasks.errors import TaskNotFound
 from import_export.tasks.models import Kind, State
-from import_export.tasks.operations import new_job_id
 from import_export.tasks.queries import get_job, parse_task_id
-from import_export.tasks.schemas import TaskStarted, task_url
-from import_export.uploads.operations import Upload, receive_upload
-from import_export.uploads.schemas import OPTION_NAMES, ImportRequest, read_import_request
+from import_export.tasks.schemas import TaskStarted
+from import_export.uploads.schemas import files_answer
 
 router = APIRouter()
-_BODY = {
+BODY = {
     "requestBody": {
         "required": True,
         "content": {
@@ -45,22 +35,39 @@ _BODY = {
 
 
 @router.api_route(
+    "/api/v1/imports/{course:path}",
+    methods=["POST", "PUT"],
+    status_code=202,
+    response_model=TaskStarted,
+    openapi_extra=BODY,
+)
+@router.api_route(
     "/api/v0/import/{course:path}",
     methods=["POST", "PUT"],
     status_code=202,
     response_model=TaskStarted,
-    openapi_extra=_BODY,
+    openapi_extra=BODY,
 )
 async def import_course(course: str, request: Request, caller: CallerDep) -> Response:
     """Replace a course by an archive, whole or not at all; the course is created where the caller may."""
-    body = await _begin(course, request, caller)
-    return Response(body, 202, {"Location": orjson.loads(body)["url"]}, media_type="application/json")
+    came = await begin_import(course, request, caller)
+    if isinstance(came, Begun):
+        return Response(came.body, 202, {"Location": came.url}, media_type="application/json")
+    return partly(request, came)
 
 
-@router.post("/api/courses/v0/import/{course:path}/", openapi_extra=_BODY)
+@router.post("/api/courses/v0/import/{course:path}/", openapi_extra=BODY)
 async def import_course_as_upstream(course: str, request: Request, caller: CallerDep) -> Response:
     """Upstream's import API: the same task, answered 200."""
-    return JSONResponse({"task_id": orjson.loads(await _begin(course, request, caller))["task_id"]})
+    came = await begin_import(course, request, caller)
+    if isinstance(came, Begun):
+        return JSONResponse({"task_id": str(came.task_id)})
+    return partly(request, came)
+
+
+def partly(request: Request, came: Partly) -> Response:
+    """What upstream says to a part that is not the last."""
+    return JSONResponse(files_answer(came.filename, came.received, raw_path(request)))
 
 
 @router.get("/api/courses/v0/import/{course:path}/")
@@ -78,68 +85,3 @@ async def get_import_state(
         raise TaskNotFound
     failure = {"error": job.error} if job.state == State.FAILED else {}
     return JSONResponse({"state": job.state, **failure})
-
-
-async def _begin(course: str, request: Request, caller: Caller) -> bytes:
-    """Authorize first, read the body then: a caller without rights uploads nothing."""
-    resources: Resources = request.state.resources
-    settings = resources.settings
-    if not isinstance(settings, Settings):
-        raise TypeError(settings)
-    standing = await require_author(resources, caller, course, may_create=True)
-    read_import_request(request.query_params)
-    async with receive_upload(request, settings, form_names=OPTION_NAMES) as upload:
-        asked = read_import_request(upload.fields, request.query_params)
-        return await _store(request, resources, caller, standing, upload, asked)
-
-
-async def _store(
-    request: Request,
-    resources: Resources,
-    caller: Caller,
-    standing: Standing,
-    upload: Upload,
-    asked: ImportRequest,
-) -> bytes:
-    """The upload first, then the job: a job never waits for bytes that may not come. Known bytes are not kept again."""
-    job_id = new_job_id()
-    body = orjson.dumps({"task_id": str(job_id), "url": task_url(request_base(request), job_id)})
-    key = request.headers.get(idempotency.HEADER)
-    upload_key = f"uploads/{job_id}"
-    async with resources.sessions() as session:
-        earlier = await find_same_archive(
-            session, digest=upload.digest, course_id=standing.course_id, links=asked.links
-        )
-    if earlier is None or not await exists(resources.blobs, str(earlier.snapshot)):
-        earlier = None
-        await put_file(resources.blobs, upload_key, upload.path)
-    first: bytes | None = None
-    try:
-        async with resources.sessions.begin() as session:
-            if key is not None:
-                who = caller.username or ""
-                parts = (standing.course_id, upload.digest, asked.model_dump_json())
-                mark = idempotency.fingerprint("import", "/api/v0/import", "\0".join(parts).encode())
-                stored = await idempotency.claim(session, caller=who, key=key, fingerprint=mark)
-                first = stored.body if stored else None
-                if first is None:
-                    await idempotency.store(session, caller=who, key=key, status=202, body=body)
-            if first is None:
-                await start_import(
-                    session,
-                    job_id,
-                    caller=caller,
-                    standing=standing,
-                    upload=upload,
-                    asked=asked,
-                    earlier=earlier,
-                    now=datetime.now(UTC),
-                )
-    except BaseException:
-        await resources.blobs.delete(upload_key)
-        raise
-    crash.point("api.after_commit")
-    if first is not None:
-        await resources.blobs.delete(upload_key)
-        return first
-    return body

@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import IO, Literal, Protocol
@@ -13,6 +12,7 @@ from typing import IO, Literal, Protocol
 from starlette.requests import Request
 
 from import_export.settings import Settings
+from import_export.spool import spool_folder
 from import_export.uploads.errors import (
     EmptyUpload,
     MissingFile,
@@ -42,13 +42,14 @@ ArchiveKind = Literal["gzip", "tar", "zip"]
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A received archive, on disk until the `async with` that gave it is left."""
+    """A received file, on disk until the `async with` that gave it is left; `filename` may be empty."""
 
     path: Path
     filename: str
     size: int
     digest: str
     fields: Mapping[str, str]
+    head: bytes = b""
 
 
 class Form(Protocol):
@@ -82,13 +83,6 @@ class Spool:
         return self._sha.hexdigest()
 
 
-def spool_root(settings: Settings) -> Path:
-    """Where uploads and archives under construction lie for a moment."""
-    root = settings.spool_dir or Path(tempfile.gettempdir()) / "lectern-import-export"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return root
-
-
 def kind_of(head: bytes) -> ArchiveKind:
     """What the first 512 bytes say. Raises `NotAnArchive`."""
     if head[:2] == b"\x1f\x8b":
@@ -100,20 +94,25 @@ def kind_of(head: bytes) -> ArchiveKind:
     raise NotAnArchive
 
 
-def clean_filename(name: str) -> str:
-    """The last part of what the client calls its file, printable. Raises `WrongFormat` for another kind of file."""
+def printable(name: str) -> str:
+    """The last part of what the client calls its file, without what cannot be shown."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    cleaned = "".join(character for character in last if character.isprintable()).strip()
+    return "".join(character for character in last if character.isprintable()).strip()[-255:]
+
+
+def clean_filename(name: str) -> str:
+    """The name an archive is kept by. Raises `WrongFormat` for another kind of file."""
+    cleaned = printable(name)
     if not cleaned.lower().endswith(SUFFIXES):
         raise WrongFormat
-    return cleaned[-255:]
+    return cleaned
 
 
 @asynccontextmanager
-async def receive_upload(
+async def receive_body(
     request: Request, settings: Settings, *, form_names: Sequence[str] = ()
 ) -> AsyncIterator[Upload]:
-    """The archive in this request, with the form fields of these names.
+    """The file in this request, whole archive or part of one, with the form fields of these names.
 
     Raises the refusals of `import_export.uploads.errors`.
     """
@@ -123,20 +122,29 @@ async def receive_upload(
     # a form is somewhat longer than the file in it; the exact measure is taken while it streams
     if length.isdecimal() and int(length) > settings.max_upload_bytes + 1024 * 1024:
         raise UploadTooLarge(f"The uploaded archive is larger than {settings.max_upload_bytes} bytes.")
-    with tempfile.NamedTemporaryFile(dir=spool_root(settings), prefix="upload-") as out:
-        spool = Spool(out, limit=settings.max_upload_bytes)
-        if media.get_content_type() == "multipart/form-data":
-            filename, fields = await _receive_form(request, spool, form_names)
-        elif media.get_content_type() in RAW_TYPES:
-            filename, fields = await _receive_body(request, spool)
-        else:
-            raise UnsupportedUpload(" ".join((UnsupportedUpload.__doc__ or "").split()))
-        if spool.size == 0:
-            raise EmptyUpload
-        kind = kind_of(spool.head)
-        filename = clean_filename(filename or ("course.zip" if kind == "zip" else "course.tar.gz"))
-        await asyncio.to_thread(out.flush)
-        yield Upload(Path(out.name), filename, spool.size, spool.digest, fields)
+    with spool_folder(settings, "upload-") as folder:
+        path = folder / "file"
+        with path.open("wb") as out:
+            spool = Spool(out, limit=settings.max_upload_bytes)
+            if media.get_content_type() == "multipart/form-data":
+                filename, fields = await _receive_form(request, spool, form_names)
+            elif media.get_content_type() in RAW_TYPES:
+                filename, fields = await _receive_raw(request, spool)
+            else:
+                raise UnsupportedUpload(" ".join((UnsupportedUpload.__doc__ or "").split()))
+        yield Upload(path, filename, spool.size, spool.digest, fields, spool.head)
+
+
+def as_archive(upload: Upload) -> Upload:
+    """The upload under the name it is kept by. Raises `EmptyUpload`, `NotAnArchive`, `WrongFormat`."""
+    if upload.size == 0:
+        raise EmptyUpload
+    kind = kind_of(upload.head)
+    return replace(upload, filename=clean_filename(upload.filename or default_filename(kind)))
+
+
+def default_filename(kind: ArchiveKind = "gzip") -> str:
+    return "course.zip" if kind == "zip" else "course.tar.gz"
 
 
 async def _steps(request: Request) -> AsyncIterator[bytes]:
@@ -151,7 +159,7 @@ async def _steps(request: Request) -> AsyncIterator[bytes]:
         yield bytes(held)
 
 
-async def _receive_body(request: Request, spool: Spool) -> tuple[str, Mapping[str, str]]:
+async def _receive_raw(request: Request, spool: Spool) -> tuple[str, Mapping[str, str]]:
     async for data in _steps(request):
         await asyncio.to_thread(spool.write, data)
     disposition = EmailMessage()

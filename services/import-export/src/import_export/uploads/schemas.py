@@ -32,10 +32,13 @@ class Provenance(BaseModel):
 
 
 class ImportRequest(ImportOptions, Provenance):
-    """All of it; an empty text counts as not given."""
+    """All of it, and what to do while another import of the course is under way; an empty text is as none given."""
+
+    busy: Literal["wait", "refuse"] = "wait"
 
 
 OPTION_NAMES = tuple(ImportRequest.model_fields)
+FORM_NAMES = (*OPTION_NAMES, "sha256")
 
 
 def read_import_request(*places: Mapping[str, str]) -> ImportRequest:
@@ -46,3 +49,9 @@ def read_import_request(*places: Mapping[str, str]) -> ImportRequest:
     except ValidationError as error:
         fields = {str(item["loc"][0]): {"developer_message": item["msg"]} for item in error.errors()}
         raise BadOptions(field_errors=fields) from error
+
+
+def files_answer(filename: str, received: int, url: str) -> dict[str, list[dict[str, object]]]:
+    """What upstream's uploader expects after a part that is not the last."""
+    file = {"name": filename, "size": received, "deleteUrl": "", "deleteType": "", "url": url, "thumbnailUrl": ""}
+    return {"files": [dict(file)]}
