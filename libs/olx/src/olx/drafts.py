@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from common.keys import CourseKey, InvalidKey, UsageKey
+from common.keys import CourseKey, InvalidKey, UsageKey, clean_name, is_name
 from olx.definitions import BlockReader, Definition
 from olx.model import Block, Course, Draft, local_key
-from olx.names import block_name
 from olx.report import Report
 from olx.safe_xml import BrokenXml, Element, line_of, parse_xml
 
@@ -40,7 +39,7 @@ def _read_root(path: str, course: Course, reader: BlockReader, report: Report) -
         if "index_in_children_list" not in element.attrib:
             return None
         block_type, name = parts[1], ":".join(parts[2:]).removesuffix(".xml")
-        block_id = block_name(name)
+        block_id = name if is_name(name) else clean_name(name)
         definition = Definition(block_type, block_id, element, path, path)
         key = local_key(block_type, block_id)
         if reader.sources.get(key) != path:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from olx.codes import REPORT_CODES, Action, Severity
+from olx.codes import REPORT_CODES, Severity
 
 LISTED_PER_CODE: Final = 500
 
@@ -16,7 +16,8 @@ class Entry:
     message: str
     file: str | None = None
     line: int | None = None
-    action: Action = "reported"
+    action: str = "reported"
+    """What was done: reported, dropped, renamed, cleaned, ignored, shared, replaced."""
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Report:
     codes: Counter[str] = field(default_factory=Counter)
 
     def add(
-        self, code: str, message: str, *, file: str | None = None, line: int | None = None, action: Action = "reported"
+        self, code: str, message: str, *, file: str | None = None, line: int | None = None, action: str = "reported"
     ) -> None:
         severity = REPORT_CODES[code][0]
         self.codes[code] += 1

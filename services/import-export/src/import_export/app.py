@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from fastapi import FastAPI
 
 from common.app import build_app
-from common.errors import ErrorFamilies, developer_message_style, problem_style
+from common.errors import ErrorFamilies, detail_style, developer_message_style, error_style, problem_style
 from common.messaging.parking.routes import router as parked
 from common.process import Service
 from common.resources import Resources
@@ -14,17 +14,30 @@ from import_export.exports.routes import router as exports
 from import_export.imports.routes import router as imports
 from import_export.reports.routes import router as reports
 from import_export.settings import Settings
+from import_export.studio.errors import upload_style
+from import_export.studio.routes import router as studio
 from import_export.tasks.routes import router as tasks
+from import_export.tasks.upstream import router as task_records
 from import_export.workers import run_workers
 
-ERRORS = ErrorFamilies([("/api/operations", problem_style)], default=developer_message_style)
+ERRORS = ErrorFamilies(
+    [
+        ("/api/operations", problem_style),
+        ("/api/v1", problem_style),
+        ("/api/tasks/v0", detail_style),
+        ("/import", upload_style),
+        ("/import_status", error_style),
+        ("/export", error_style),
+    ],
+    default=developer_message_style,
+)
 
 
 def create_app(resources: Resources) -> FastAPI:
     return build_app(
         resources,
         title="Lectern import and export",
-        routers=[imports, exports, tasks, reports, parked],
+        routers=[tasks, reports, imports, exports, studio, task_records, parked],
         errors=ERRORS,
     )
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from common.testing.identity import a_caller
+from import_export.tasks.litter import clear_litter
 
 COURSE = "course-v1:Org+Sample+2030"
 STAFF = a_caller("staff", staff=True)
@@ -86,6 +87,7 @@ async def test_a_waiting_import_can_be_canceled_once(http, db, resources, begun)
     assert (answer.status_code, answer.json()["state"]) == (200, "Canceled")
     again = await http("POST", f"/api/v0/tasks/{task_id}/cancel/")
     assert (again.status_code, again.json()["error_code"]) == (409, "too_late_to_cancel")
+    assert await clear_litter(resources) >= 1
     assert await resources.blobs.size(f"uploads/{task_id}") is None
     assert await db.fetchval("select payload->>'state' from outbox where type like 'import_export.%'") == "Canceled"
 

@@ -1,7 +1,6 @@
 """`GET /api/v0/export/{course}`."""
 
 from datetime import UTC, datetime
-from html import escape
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -9,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from common.identity import Caller, CallerDep, request_base
-from common.pages import page_response, render_page
+from common.pages import page_response
 from common.resources import Resources
 from import_export.courses.models import Standing
 from import_export.courses.queries import require_author
 from import_export.exports.errors import ExportFailed, ExportForbidden, NothingToExport
 from import_export.exports.models import Archive, Choice
 from import_export.exports.operations import forget_archive, start_export, touch_archive
+from import_export.exports.pages import export_page
 from import_export.exports.queries import find_archive
 from import_export.exports.schemas import read_choice, wanted_form
 from import_export.exports.sending import send_archive
@@ -27,17 +27,17 @@ from import_export.tasks.schemas import TaskStarted, task_url
 
 router = APIRouter()
 RETRY_AFTER = "2"
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    200: {"content": {"application/x-tgz": {}, "text/html": {}}},
+    202: {"model": TaskStarted},
+    304: {"description": "The caller has this version"},
+}
 
 
-@router.get(
-    "/api/v0/export/{course:path}",
-    response_class=Response,
-    responses={
-        200: {"content": {"application/x-tgz": {}, "text/html": {}}},
-        202: {"model": TaskStarted},
-        304: {"description": "The caller has this version"},
-    },
-)
+@router.head("/api/v1/exports/{course:path}", include_in_schema=False)
+@router.head("/api/v0/export/{course:path}", include_in_schema=False)
+@router.get("/api/v1/exports/{course:path}", response_class=Response, responses=_ANSWERS)
+@router.get("/api/v0/export/{course:path}", response_class=Response, responses=_ANSWERS)
 async def export_course(
     course: str, request: Request, caller: CallerDep, branch: str | None = None, version: str | None = None
 ) -> Response:
@@ -47,7 +47,7 @@ async def export_course(
     resources: Resources = request.state.resources
     standing = await require_author(resources, caller, course)
     if form == "page":
-        return _page(standing, caller)
+        return page_response(export_page(standing.spelling, user=caller.username))
     # content is asked at every request, so an answer is never stale; a version never changes and need not be asked for
     for _ in range(2):
         archive = await _find_version(resources, standing, choice)
@@ -116,16 +116,15 @@ def _come_back(request: Request, job_id: UUID) -> Response:
     return JSONResponse({"task_id": str(job_id), "url": url}, 202, {"Location": url, "Retry-After": RETRY_AFTER})
 
 
-def _page(standing: Standing, caller: Caller) -> Response:
-    name = escape(standing.spelling)
-    links = "".join(
-        f'<li><a href="?{query}_accept=application/x-tgz">{text}</a></li>'
-        for query, text in (
-            ("", "What is published, with the drafts beside it"),
-            ("branch=published&amp;", "What is published"),
-            ("branch=draft&amp;", "The draft"),
-        )
-    )
-    what = "Each link builds an archive (.tar.gz) of the course as it is now."
-    body = f"<h1>Export {name}</h1><p>{what}</p><ul>{links}</ul>"
-    return page_response(render_page(f"Export {standing.spelling}", body, user=caller.username))
+@router.post("/api/v1/exports/{course:path}", status_code=202, response_model=TaskStarted)
+async def begin_export(
+    course: str, request: Request, caller: CallerDep, branch: str | None = None, version: str | None = None
+) -> Response:
+    """Begin an export without waiting for it; the task tells when the archive can be had."""
+    choice = read_choice(branch, version)
+    resources: Resources = request.state.resources
+    standing = await require_author(resources, caller, course)
+    job_id = new_job_id()
+    async with resources.sessions.begin() as session:
+        await start_export(session, job_id, caller=caller, standing=standing, choice=choice, now=datetime.now(UTC))
+    return _come_back(request, job_id)

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from common.identity import CallerDep, request_base
 from common.pages import page_response, prefers_html, render_page
-from import_export.reports.schemas import COLUMNS, ReportOut, report_of, to_csv
+from import_export.reports.schemas import COLUMNS, ReportOut, report_csv, report_of
 from import_export.tasks.errors import NoReportYet
 from import_export.tasks.models import Kind
 from import_export.tasks.pages import task_summary
@@ -17,13 +17,11 @@ from import_export.tasks.schemas import TaskOut, task_out
 
 router = APIRouter()
 CSV = "text/csv"
+_FORMS: dict[int | str, dict[str, object]] = {200: {"content": {CSV: {}, "text/html": {}}}}
 
 
-@router.get(
-    "/api/v0/tasks/{task_id}/report",
-    response_model=ReportOut,
-    responses={200: {"content": {"text/csv": {}, "text/html": {}}}},
-)
+@router.get("/api/v1/imports/{task_id}/report", response_model=ReportOut, responses=_FORMS)
+@router.get("/api/v0/tasks/{task_id}/report", response_model=ReportOut, responses=_FORMS)
 async def get_report(task_id: str, request: Request, caller: CallerDep, format: str = "") -> Response:  # noqa: A002 - the query's own word
     """What the archive held and what became of it, entry by entry; `?format=csv` for browsers."""
     accepted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
@@ -35,7 +33,7 @@ async def get_report(task_id: str, request: Request, caller: CallerDep, format: 
     report = report_of(job)
     if as_csv:
         headers = {"Content-Disposition": f'attachment; filename="report-{job.id}.csv"', "Vary": "Accept"}
-        return Response(to_csv(report), headers=headers, media_type="text/csv; charset=utf-8")
+        return Response(report_csv(report), headers=headers, media_type="text/csv; charset=utf-8")
     if html:
         return page_response(_page(report, task_out(job, request_base(request)), user=caller.username))
     return JSONResponse(report.model_dump(mode="json"), headers={"Vary": "Accept"})

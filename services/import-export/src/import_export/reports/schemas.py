@@ -1,14 +1,11 @@
 """The report, and its table for spreadsheets."""
 
-import csv
-import io
-
 from pydantic import BaseModel, ConfigDict
 
+from import_export.reports.tables import to_csv
 from import_export.tasks.models import Job
 
 COLUMNS = ("severity", "code", "file", "line", "message", "action")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ReportEntry(BaseModel):
@@ -49,17 +46,5 @@ def report_of(job: Job) -> ReportOut:
     return report
 
 
-def to_csv(report: ReportOut) -> str:
-    """A table that a spreadsheet opens as text: what would be taken for a formula is quoted."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for entry in report.entries:
-        values = entry.model_dump()
-        writer.writerow([_cell(values[column]) for column in COLUMNS])
-    return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def report_csv(report: ReportOut) -> str:
+    return to_csv(COLUMNS, (entry.model_dump() for entry in report.entries))

@@ -1,6 +1,6 @@
 """Refusals about tasks."""
 
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, Invalid, NotFound
 
 
 class TaskNotFound(NotFound):
@@ -19,3 +19,15 @@ class NoReportYet(NotFound):
     """The archive of this task has not been read yet, so there is no report."""
 
     code = "no_report_yet"
+
+
+class BadFilters(Invalid):
+    """The filters of this list are not valid."""
+
+    code = "bad_filters"
+
+
+class TaskRuns(Conflict):
+    """This task has not ended; cancel it first."""
+
+    code = "task_runs"

@@ -14,6 +14,7 @@ from common.telemetry import request_id, traceparent
 from import_export.events import JobFinished, Requester
 from import_export.tasks import metrics
 from import_export.tasks.errors import TooLateToCancel
+from import_export.tasks.litter import leave_behind
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.queries import get_job
 from import_export.tasks.tracing import in_context_of
@@ -74,6 +75,7 @@ async def finish_job(
     job.error = dict(error) if error else None
     job.lease_owner = job.lease_until = job.wake_at = None
     job.finished_at = job.updated_at = now
+    await leave_behind(session, job)
     username = job.requested_by.get("username")
     announced = JobFinished.model_validate(
         {

@@ -1,17 +1,18 @@
 """Find jobs: for clients by id and course, for workers by what is due."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.identity import Caller, require_user
 from common.resources import Resources
 from import_export.courses.queries import get_standing, parse_course_key
 from import_export.tasks.errors import TaskNotFound
-from import_export.tasks.models import Job, Kind
+from import_export.tasks.models import Job, Kind, State
 
 # The oldest job that may be taken up. An import waits while another import of its course is under way, and behind
 # older ones of its course; a job whose worker has let its lease run out is anybody's again.
@@ -42,6 +43,14 @@ _NEXT_LEASE = text(
 _NEXT_WAKE = text(
     "select extract(epoch from min(wake_at) - clock_timestamp())::float from job where wake_at is not null"
 )
+
+
+_LOCK_COURSE = text("select pg_advisory_xact_lock(hashtextextended('imports of ' || :course_id, 0))")
+
+
+async def lock_course(session: AsyncSession, course_id: str) -> None:
+    """One at a time: who begins an import of a course, and who ends one and decides what stays of the others."""
+    await session.execute(_LOCK_COURSE, {"course_id": course_id})
 
 
 async def claim_job(session: AsyncSession, *, kind: Kind, worker: UUID, seconds: float) -> Job | None:
@@ -102,17 +111,47 @@ async def list_jobs_awaiting_catalogue(session: AsyncSession, course_ids: Sequen
     return (await session.scalars(query.with_for_update())).all()
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which tasks a list is to show, beside those it may."""
+
+    kind: Kind | None = None
+    state: State | None = None
+    requested_by: str | None = None
+    source_sha: str | None = None
+    archive_digest: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
 async def list_jobs(
-    session: AsyncSession, *, course_id: str | None, requester_id: int | None, offset: int, limit: int
+    session: AsyncSession,
+    *,
+    course_id: str | None = None,
+    requester_id: int | None = None,
+    filters: Filters = Filters(),
+    offset: int,
+    limit: int,
 ) -> tuple[Sequence[Job], int]:
     """One page, newest first, and the count of all."""
-    query = select(Job)
-    if course_id is not None:
-        query = query.where(Job.course_id == course_id)
-    if requester_id is not None:
-        query = query.where(Job.requester_id == requester_id)
-    count = await session.scalar(select(func.count()).select_from(query.subquery()))
-    page = query.order_by(Job.created_at.desc(), Job.id.desc()).offset(offset).limit(limit)
+    wanted: list[ColumnElement[bool]] = []
+    for column, value in (
+        (Job.course_id, course_id),
+        (Job.requester_id, requester_id),
+        (Job.kind, filters.kind),
+        (Job.state, filters.state),
+        (Job.requested_by["username"].astext, filters.requested_by),
+        (Job.source["sha"].astext, filters.source_sha),
+        (Job.archive_digest, filters.archive_digest),
+    ):
+        if value is not None:
+            wanted.append(column == value)
+    if filters.created_after is not None:
+        wanted.append(Job.created_at >= filters.created_after)
+    if filters.created_before is not None:
+        wanted.append(Job.created_at < filters.created_before)
+    count = await session.scalar(select(func.count()).select_from(Job).where(*wanted))
+    page = select(Job).where(*wanted).order_by(Job.created_at.desc(), Job.id.desc()).offset(offset).limit(limit)
     return (await session.scalars(page)).all(), count or 0
 
 

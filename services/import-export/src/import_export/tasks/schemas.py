@@ -1,10 +1,23 @@
 """The task as clients see it."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
 
-from import_export.tasks.models import Job, Kind
+from import_export.reports.tables import to_csv
+from import_export.tasks.errors import BadFilters
+from import_export.tasks.models import Job, Kind, State
+from import_export.tasks.queries import Filters
 
 
 class TaskError(BaseModel):
@@ -49,6 +62,91 @@ class TaskPage(BaseModel):
     next: str | None
     previous: str | None
     results: list[TaskOut]
+
+
+COLUMNS = (
+    "task_id",
+    "kind",
+    "course_id",
+    "state",
+    "stage",
+    "percent",
+    "error_code",
+    "error_message",
+    "requested_by",
+    "source_repo",
+    "source_sha",
+    "archive_digest",
+    "draft_version",
+    "published_version",
+    "created",
+    "finished",
+    "url",
+)
+
+
+def tasks_csv(tasks: list[TaskOut]) -> str:
+    """One line a task."""
+    return to_csv(COLUMNS, (_line(task) for task in tasks))
+
+
+def _line(task: TaskOut) -> Mapping[str, object]:
+    source = task.source or {}
+    return task.model_dump(mode="json") | {
+        "error_code": task.error.code if task.error else None,
+        "error_message": task.error.message if task.error else None,
+        "source_repo": source.get("repo"),
+        "source_sha": source.get("sha"),
+    }
+
+
+def _with_zone(value: object) -> object:
+    """A time without a zone is UTC; a `+` that became a space in the query is a `+` again."""
+    if isinstance(value, str):
+        value = value.strip().replace(" ", "+") if "T" in value else value
+        try:
+            parsed = datetime.fromisoformat(str(value))
+        except ValueError:
+            return value
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return value
+
+
+def _storable(moment: datetime) -> datetime:
+    """Raises ValueError for what has no UTC within the calendar."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_with_zone), AfterValidator(_storable)]
+Short = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
+
+
+class TaskFilters(BaseModel):
+    """What a list of tasks may be narrowed by."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Kind | None = None
+    state: State | None = None
+    requested_by: Short | None = None
+    source_sha: Short | None = None
+    archive_digest: Short | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+
+
+def read_filters(query: Mapping[str, str]) -> Filters:
+    """An empty text counts as not given. Raises `BadFilters`, naming each bad field."""
+    given = {name: query[name] for name in TaskFilters.model_fields if query.get(name, "") != ""}
+    try:
+        found = TaskFilters.model_validate(given)
+    except ValidationError as error:
+        fields = {str(item["loc"][0]): {"developer_message": item["msg"]} for item in error.errors()}
+        raise BadFilters(field_errors=fields) from error
+    return Filters(**{name: getattr(found, name) for name in TaskFilters.model_fields})
 
 
 class TaskStarted(BaseModel):
