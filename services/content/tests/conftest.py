@@ -31,7 +31,7 @@ from content.settings import Settings
 # In the order in which their rows may go. Deleting is faster than truncating, which makes new files for every index.
 TABLES = (
     "block", "version", "branch", "course_team", "course", "definition", "account", "enrollment", "asset_claim",
-    "answered_command", "outbox", "inbox", "parked_message", "idempotency_key",
+    "answered_command", "thumbnail", "outbox", "inbox", "parked_message", "idempotency_key",
 )  # fmt: skip
 BASE = "https://lectern.example"
 COURSE = CourseKey.parse("course-v1:Org+Demo+1")
@@ -73,8 +73,12 @@ async def shared_resources(settings: Settings) -> AsyncIterator[Resources]:
 @pytest.fixture
 async def resources(shared_resources: Resources) -> Resources:
     """The service's resources over empty tables."""
-    await shared_resources.pool.execute(";".join(f"delete from {table}" for table in TABLES))
+    await empty(shared_resources)
     return shared_resources
+
+
+async def empty(resources: Resources) -> None:
+    await resources.pool.execute(";".join(f"delete from {table}" for table in TABLES))
 
 
 class _Serving:
@@ -196,7 +200,7 @@ def a_draft(course: CourseKey = COURSE, **settings) -> Draft:
     return draft
 
 
-@pytest.fixture(name="a_draft")
+@pytest.fixture(name="a_draft", scope="session")
 def _a_draft() -> Callable[..., Draft]:
     return a_draft
 
@@ -309,6 +313,14 @@ def rejected(command_id: str, refusal: Rejected) -> CommandCompleted:
 @pytest.fixture
 def bus(resources: Resources) -> Bus:
     return Bus(resources)
+
+
+@pytest.fixture(scope="module")
+async def reading(shared_resources: Resources, app: ASGIApp, keys: TestKeys) -> AsyncIterator[tuple[Client, Bus]]:
+    """For modules whose tests only read: a client, and a bus to fill the tables with once."""
+    await empty(shared_resources)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
+        yield Client(http, keys), Bus(shared_resources)
 
 
 @pytest.fixture

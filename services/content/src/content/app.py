@@ -1,5 +1,6 @@
 """The content service: what it is made of."""
 
+import asyncio
 from collections.abc import Sequence
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from content.courses.routes import router as courses
 from content.items.routes import router as items
 from content.settings import Settings
 from content.teams.routes import router as teams
+from content.thumbnails.operations import keep_drawing
 from content.versions.cache import TreeCache
 
 STUDIO = ("/course", "/xblock", "/item", "/definition", "/assets", "/checklists", "/orphan", "/asset-v1:", "/c4x/")
@@ -33,11 +35,12 @@ def create_app(resources: Resources) -> FastAPI:
     app = build_app(resources, title="content", routers=[courses, items, blocks, assets, teams, parking], errors=errors)
     settings = resources.settings
     app.state.trees = TreeCache(blocks=settings.tree_cache_blocks if isinstance(settings, Settings) else 200_000)
+    app.state.drawing = asyncio.Semaphore(1)
     return app
 
 
 def background(resources: Resources) -> Sequence[Background]:
-    return (lambda: keep_forgetting(resources),)
+    return (lambda: keep_forgetting(resources), lambda: keep_drawing(resources))
 
 
 SERVICE = Service(

@@ -67,6 +67,11 @@ def test_a_range_of_other_bytes_is_of_no_use():
         ("image/svg+xml", False, True),
         ("text/html", False, True),
         ("text/html; charset=utf-8", False, True),
+        ("application/xhtml+xml", False, True),
+        ("application/atom+xml", False, True),
+        ("text/xsl", False, True),
+        ("multipart/x-mixed-replace", True, False),
+        ("text/pläin", True, False),
         ("application/pdf", False, False),
         ("application/zip", True, False),
         ("application/octet-stream", True, False),
@@ -79,6 +84,7 @@ def test_a_file_that_could_act_is_kept_from_it(kind, disposition, sandboxed):
     assert ("sandbox" in headers.get("Content-Security-Policy", "")) == sandboxed
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "\r" not in "".join(headers.values())
+    assert all(value.isascii() for value in headers.values())
 
 
 def test_caching_follows_the_lock():
@@ -89,3 +95,7 @@ def test_caching_follows_the_lock():
     assert headers["Last-Modified"] == "Fri, 02 Jan 2026 03:04:05 GMT"
     assert headers_of(locked, max_age=60, now=NOW)["Cache-Control"] == "private, no-cache, no-store"
     assert "Cache-Control" not in headers_of(open_, max_age=0, now=NOW)
+    assert "immutable" in headers_of(open_, max_age=60, now=NOW, immutable=True)["Cache-Control"]
+    assert headers_of(locked, max_age=60, now=NOW, immutable=True)["Cache-Control"] == "private, no-cache, no-store"
+    assert headers_of(open_, max_age=60, now=NOW)["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert headers_of(locked, max_age=60, now=NOW)["Cross-Origin-Resource-Policy"] == "same-origin"

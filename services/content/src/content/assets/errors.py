@@ -19,3 +19,9 @@ class UnknownTypeFilter(Invalid):
     """The asset_type parameter to the request is invalid."""
 
     code = "invalid_asset_type_filter"
+
+
+class BadParameter(Invalid):
+    """A parameter of the request is not valid."""
+
+    code = "invalid_parameter"

@@ -1,14 +1,16 @@
-"""Studio's list of assets: filtered, sorted, paged. No I/O."""
+"""Studio's list of assets: what its parameters mean, and how it is printed. No I/O."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC
 
 from starlette.datastructures import QueryParams
 
-from common.keys import CourseKey
-from content.assets.errors import UnknownTypeFilter
-from content.assets.queries import Listing
-from content.assets.serving import Asset
+from common.keys import AssetKey, CourseKey
+from content.assets.errors import BadParameter, UnknownTypeFilter
+from content.assets.queries import Listing, Page, Wanted
+from content.assets.serving import versioned_path
+from content.thumbnails.models import is_drawn, is_its_own, thumbnail_name
 
 Json = dict[str, object]
 _OOXML = "application/vnd.openxmlformats-officedocument."
@@ -32,40 +34,103 @@ TYPES: dict[str, frozenset[str]] = {
          "application/xml", "text/x-python", "application/x-python-code", "text/x-c", "text/x-java-source"}
     ),
 }  # fmt: skip
-_OTHER = "OTHER"
+OTHER = "OTHER"
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 1000
+MAX_SEARCH = 1000
+_MAX_PAGE = 10**12
 
 
-def print_listing(course: CourseKey, listed: Sequence[Listing], query: QueryParams, base: str) -> Json:
-    """The page that the query asks for. Raises `UnknownTypeFilter`."""
-    sort, direction = query.get("sort", "date_added"), query.get("direction", "")
-    types = [name for name in query.get("asset_type", "").split(",") if name]
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The parameters of a list, as they were given."""
+
+    page: int
+    size: int
+    sort: str
+    direction: str
+    types: Sequence[str]
+    text: str
+
+    @property
+    def wanted(self) -> Wanted:
+        known = sorted({kind for kinds in TYPES.values() for kind in kinds})
+        kinds = sorted({kind for name in self.types for kind in TYPES.get(name, ())})
+        return Wanted(
+            kinds if self.types else None,
+            OTHER in self.types,
+            known,
+            self.text.split(),
+            self.sort,
+            self.direction.lower() == "asc",
+            self.page * self.size,
+            self.size,
+        )
+
+
+def read_question(query: QueryParams) -> Question:
+    """Raises `UnknownTypeFilter`, `BadParameter`."""
+    given = query.get("asset_type", "")
+    types = given.split(",") if given else []
+    unknown = [name for name in types if name not in TYPES and name != OTHER]
+    if unknown:
+        message = (
+            f"The asset_type parameter to the request is invalid. The {unknown} filters are not described in the "
+            "settings.FILES_AND_UPLOAD_TYPE_FILTERS dictionary."
+        )
+        body = {"error": {"error_code": UnknownTypeFilter.code, "developer_message": message}}
+        raise UnknownTypeFilter(message, body=body)
     text = query.get("text_search", "")
-    chosen = [line for line in listed if _is_of(line.asset, types) and _holds(line.asset.display_name, text)]
-    chosen.sort(key=lambda line: line.asset.name)
-    chosen.sort(key=lambda line: _sort_key(line.asset, sort), reverse=direction.lower() != "asc")
-    size = max(1, min(_number(query.get("page_size"), 50), 1000))
-    page = max(0, _number(query.get("page"), 0))
-    start = page * size
-    if start >= len(chosen) and chosen:
-        page = (len(chosen) - 1) // size
-        start = page * size
-    shown = chosen[start : start + size]
+    if "\0" in text or len(text) > MAX_SEARCH:
+        raise BadParameter(f"text_search is longer than {MAX_SEARCH} characters, or holds a NUL.")
+    size = _number(query, "page_size", PAGE_SIZE)
+    if size < 1:
+        raise BadParameter("page_size is not a number above 0.")
+    # people choose one order from a list, "display_name asc"
+    sort, _, direction = query.get("sort", "date_added").partition(" ")
+    return Question(
+        page=min(max(0, _number(query, "page", 0)), _MAX_PAGE),
+        size=min(size, MAX_PAGE_SIZE),
+        sort=sort,
+        direction=query.get("direction", "") or direction,
+        types=types,
+        text=text,
+    )
+
+
+def _number(query: QueryParams, name: str, default: int) -> int:
+    text = query.get(name)
+    if not text:
+        return default
+    try:
+        return int(text[:40])
+    except ValueError as error:
+        raise BadParameter(f"{name} is not a number.") from error
+
+
+def print_page(course: CourseKey, question: Question, page: Page, base: str) -> Json:
+    """The page found, in Studio's words."""
+    number = question.page
+    if number * question.size >= page.total > 0:
+        number = (page.total - 1) // question.size
+    start = number * question.size
     return {
         "start": start,
-        "end": start + len(shown),
-        "page": page,
-        "pageSize": size,
-        "totalCount": len(chosen),
-        "assets": [print_asset(course, line.asset, base) for line in shown],
-        "sort": sort,
-        "direction": direction,
-        "assetTypes": types,
-        "textSearch": text,
+        "end": start + len(page.lines),
+        "page": number,
+        "pageSize": question.size,
+        "totalCount": page.total,
+        "assets": [print_asset(course, line, base) for line in page.lines],
+        "sort": question.sort,
+        "direction": question.direction,
+        "assetTypes": question.types,
+        "textSearch": question.text,
     }
 
 
-def print_asset(course: CourseKey, asset: Asset, base: str) -> Json:
+def print_asset(course: CourseKey, listing: Listing, base: str) -> Json:
     """Studio's asset object."""
+    asset = listing.asset
     key = str(course.asset(asset.name))
     return {
         "display_name": asset.display_name,
@@ -74,43 +139,17 @@ def print_asset(course: CourseKey, asset: Asset, base: str) -> Json:
         "url": f"/{key}",
         "external_url": f"{base}/{key}",
         "portable_url": f"/static/{asset.name}",
-        "thumbnail": None,
+        "thumbnail": thumbnail_path(course, listing),
         "locked": asset.locked,
-        "static_full_url": f"/{key}",
+        "static_full_url": f"/{key}" if asset.locked else versioned_path(asset.digest, course.asset(asset.name)),
         "id": key,
         "file_size": asset.size,
     }
 
 
-def _number(text: str | None, default: int) -> int:
-    try:
-        return int(text) if text else default
-    except ValueError:
-        return default
-
-
-def _holds(name: str, text: str) -> bool:
-    return all(token.lower() in name.lower() for token in text.split())
-
-
-def _is_of(asset: Asset, types: Sequence[str]) -> bool:
-    unknown = [name for name in types if name not in TYPES and name != _OTHER]
-    if unknown:
-        message = (
-            f"The asset_type parameter to the request is invalid. The {unknown} filters are not described in the "
-            "settings.FILES_AND_UPLOAD_TYPE_FILTERS dictionary."
-        )
-        body = {"error": {"error_code": UnknownTypeFilter.code, "developer_message": message}}
-        raise UnknownTypeFilter(message, body=body)
-    if not types:
-        return True
-    kind = asset.content_type.partition(";")[0]
-    return any(kind in TYPES[name] if name in TYPES else not any(kind in s for s in TYPES.values()) for name in types)
-
-
-def _sort_key(asset: Asset, sort: str) -> tuple[str, datetime]:
-    if sort in ("display_name", "displayname"):
-        return (asset.display_name.lower(), asset.changed_at)
-    if sort in ("content_type", "contentType"):
-        return (asset.content_type, asset.changed_at)
-    return ("", asset.changed_at)
+def thumbnail_path(course: CourseKey, listing: Listing) -> str | None:
+    """Where the asset's thumbnail is; None when it has none, or none yet."""
+    asset = listing.asset
+    if is_its_own(asset.content_type) or (listing.has_thumbnail and is_drawn(asset.content_type)):
+        return f"/{AssetKey(course, thumbnail_name(asset.name, asset.content_type), 'thumbnail')}"
+    return None

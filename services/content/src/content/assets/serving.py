@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import quote
 
+from common.keys import AssetKey
+
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 # Types a browser would run as a page of this site's.
-_ACTIVE = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"})
+_ACTIVE = frozenset({"text/html", "text/xml", "text/xsl", "application/xml"})
 _SHOWN = ("image/", "audio/", "video/", "text/plain", "text/css", "text/vtt", "application/pdf", "font/",
           "application/javascript", "text/javascript", "application/json")  # fmt: skip
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; sandbox"
-_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;\s*charset=[\w-]+)?\Z")
+_YEAR = 31_536_000
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?charset=[\w-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,14 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
-def headers_of(asset: Asset, *, max_age: int, now: datetime) -> dict[str, str]:
-    """Everything but length and range."""
-    kind = asset.content_type if _CONTENT_TYPE.match(asset.content_type) else "application/octet-stream"
+def versioned_path(digest: str, key: AssetKey) -> str:
+    """The address that names the bytes as well: what it leads to never changes."""
+    return f"/assets/courseware/v1/{digest}/{str(key).removeprefix('/')}"
+
+
+def headers_of(asset: Asset, *, max_age: int, now: datetime, immutable: bool = False) -> dict[str, str]:
+    """Everything but length and range; *immutable* under an address that names the bytes."""
+    kind = asset.content_type if _CONTENT_TYPE.fullmatch(asset.content_type) else "application/octet-stream"
     bare = kind.partition(";")[0].lower()
     headers = {
         "Content-Type": kind,
@@ -92,12 +100,16 @@ def headers_of(asset: Asset, *, max_age: int, now: datetime) -> dict[str, str]:
         "Vary": "Origin",
         "X-Content-Type-Options": "nosniff",
     }
+    headers["Cross-Origin-Resource-Policy"] = "same-origin" if asset.locked else "cross-origin"
     if asset.locked:
         headers["Cache-Control"] = "private, no-cache, no-store"
+    elif immutable:
+        headers["Cache-Control"] = f"public, max-age={_YEAR}, s-maxage={_YEAR}, immutable"
+        headers["Expires"] = http_date(now + timedelta(seconds=_YEAR))
     elif max_age > 0:
         headers["Cache-Control"] = f"public, max-age={max_age}, s-maxage={max_age}"
         headers["Expires"] = http_date(now + timedelta(seconds=max_age))
-    if bare in _ACTIVE:
+    if bare in _ACTIVE or bare.endswith("+xml"):
         headers["Content-Security-Policy"] = SANDBOX
     elif not bare.startswith(_SHOWN):
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(asset.name, safe='')}"

@@ -27,6 +27,8 @@ from content.courses.announcing import announce_course
 from content.courses.operations import Creator, claim_course, welcome_creator
 from content.events import CommandCompleted
 from content.imports.snapshots import Rows, build_rows, read_snapshot, root_only
+from content.thumbnails.models import is_drawn
+from content.thumbnails.operations import want_thumbnails
 from content.versions.models import ASSET, DRAFT, FILE, PUBLISHED, Difference, Row, canonical, difference
 from content.versions.operations import (
     Author,
@@ -220,8 +222,10 @@ async def _secure_assets(connection: asyncpg.Connection, blobs: BlobStore, plan:
     changed = {row.block_id: row for change in (plan.draft, plan.published) for row in change.put if row.type == ASSET}
     if not changed:
         return
-    digests = {_digest_of(row): block_id for block_id, row in changed.items()}
+    said = {block_id: orjson.loads(row.settings) for block_id, row in changed.items()}
+    digests = {str(asset["digest"]): block_id for block_id, asset in said.items()}
     await connection.execute(_CLAIM, [bytes.fromhex(digest) for digest in digests])
+    await want_thumbnails(connection, (asset["digest"] for asset in said.values() if is_drawn(_type_of(asset))))
     limit = asyncio.Semaphore(16)
 
     async def missing(digest: str) -> str | None:
@@ -235,8 +239,8 @@ async def _secure_assets(connection: asyncpg.Connection, blobs: BlobStore, plan:
             )
 
 
-def _digest_of(row: Row) -> str:
-    return str(orjson.loads(row.settings)["digest"])
+def _type_of(asset: Mapping[str, object]) -> str:
+    return str(asset.get("content_type") or "")
 
 
 async def _answer(

@@ -1,4 +1,4 @@
-"""Files over HTTP: bytes, ranges, locks, and the team's list."""
+"""Files over HTTP: bytes, ranges, locks."""
 
 import asyncio
 import hashlib
@@ -101,57 +101,3 @@ async def test_bytes_lost_from_the_store_are_not_found(client, bus, course):
     digest = course.assets["big.bin"]["digest"]
     await bus.resources.blobs.delete(asset_key(digest))
     assert (await client.get(f"{A}big.bin")).status_code == 404
-
-
-async def test_the_team_lists_files_in_studios_shape(client, course):
-    answer = await client.get("/assets/course-v1:Org+Demo+1", ADMIN)
-    body = answer.json()
-    assert (body["totalCount"], body["start"], body["end"], body["page"], body["pageSize"]) == (4, 0, 4, 0, 50)
-    first = {asset["display_name"]: asset for asset in body["assets"]}["locked.pdf"]
-    assert first == {
-        "display_name": "locked.pdf",
-        "content_type": "application/pdf",
-        "date_added": first["date_added"],
-        "url": f"{A}locked.pdf",
-        "external_url": f"https://lectern.example{A}locked.pdf",
-        "portable_url": "/static/locked.pdf",
-        "thumbnail": None,
-        "locked": True,
-        "static_full_url": f"{A}locked.pdf",
-        "id": f"{A[1:]}locked.pdf",
-        "file_size": 10,
-    }
-    assert first["date_added"].endswith("UTC")
-
-
-@pytest.mark.parametrize(
-    ("query", "names"),
-    [
-        ("sort=display_name&direction=asc", ["a b.png", "big.bin", "locked.pdf", "open.txt"]),
-        ("sort=display_name", ["open.txt", "locked.pdf", "big.bin", "a b.png"]),
-        ("sort=display_name&direction=asc&page_size=3&page=1", ["open.txt"]),
-        ("sort=display_name&direction=asc&page_size=3&page=9", ["open.txt"]),
-        ("sort=display_name&direction=asc&page_size=3&page=-1", ["a b.png", "big.bin", "locked.pdf"]),
-        ("asset_type=Images", ["a b.png"]),
-        ("asset_type=Documents&sort=display_name&direction=asc", ["locked.pdf", "open.txt"]),
-        ("asset_type=OTHER", ["big.bin"]),
-        ("text_search=PNG a", ["a b.png"]),
-        ("text_search=*", []),
-    ],
-)
-async def test_the_list_is_filtered_sorted_and_paged(client, course, query, names):
-    answer = await client.get(f"/assets/course-v1:Org+Demo+1?{query}", ADMIN)
-    assert [asset["display_name"] for asset in answer.json()["assets"]] == names
-
-
-async def test_who_may_list(client, course):
-    for caller, status in ((NOBODY, 401), (LEARNER, 403), (a_caller("robot"), 200)):
-        assert (await client.get("/assets/course-v1:Org+Demo+1", caller)).status_code == status
-    wrong = await client.get("/assets/course-v1:Org+Demo+1?asset_type=images", ADMIN)
-    assert (wrong.status_code, wrong.json()["error"]["error_code"]) == (400, "invalid_asset_type_filter")
-    one = await client.get("/assets/course-v1:Org+Demo+1/open.txt", ADMIN)
-    assert one.json()["file_size"] == 10
-    by_key = await client.get(f"/assets/Org/Demo/1{A}open.txt", ADMIN)
-    assert by_key.json() == one.json()
-    page = await client.page("/assets/course-v1:Org+Demo+1", ADMIN)
-    assert "locked.pdf" in page.text

@@ -1,0 +1,10 @@
+"""Files over HTTP: their bytes, the lists of them, and changing them."""
+
+from fastapi import APIRouter
+
+from content.assets.routes import listing, serving
+
+router = APIRouter(tags=["assets"])
+# addresses that name a digest look like those of lists, and go first
+router.include_router(serving.router)
+router.include_router(listing.router)

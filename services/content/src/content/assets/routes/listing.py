@@ -1,0 +1,81 @@
+"""The list of a course's files, and what is known about one of them; for the team."""
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.identity import Caller, CallerDep, request_base
+from common.keys import CourseKey
+from common.resources import Resources
+from content.access import Standing, find_standing, require_team
+from content.assets.errors import AssetNotFound
+from content.assets.listing import print_asset, print_page, read_question
+from content.assets.pages import assets_page
+from content.assets.places import find_course_and_name
+from content.assets.queries import Listing, find_asset, list_assets
+from content.courses.errors import CourseNotFound
+from content.items.negotiation import in_either_form
+from content.thumbnails.queries import find_thumbnail
+
+router = APIRouter()
+
+
+@router.get("/assets/{place:path}", summary="A course's files")
+@router.get("/api/content/v1/assets/{place:path}", summary="A course's files", operation_id="list_assets_v1")
+async def read_assets(request: Request, place: str, caller: CallerDep) -> Response:
+    """`…/{course}` is the list, `…/{course}/{asset}` one of them; for the team. JSON or a page."""
+    resources: Resources = request.state.resources
+    course, name = await find_course_and_name(resources.pool, place)
+
+    async def json() -> Response:
+        await _open(resources, caller, course)
+        return await _list(request, course) if name is None else await _one(request, course, name)
+
+    async def html() -> str:
+        standing = await _open(resources, caller, course)
+        question = read_question(request.query_params)
+        page = await list_assets(resources.pool, course, question.wanted)
+        return assets_page(course, standing.spelling, question, page, user=caller.username)
+
+    return await in_either_form(request, caller, json=json, html=html)
+
+
+@router.get("/api/contentstore/v0/file_assets/{place:path}", summary="A course's files (REST v0)")
+async def read_file_assets(request: Request, place: str, caller: CallerDep) -> Response:
+    """The same list, always as JSON."""
+    resources: Resources = request.state.resources
+    course, name = await find_course_and_name(resources.pool, place)
+    await _open(resources, caller, course)
+    return await _list(request, course) if name is None else await _one(request, course, name)
+
+
+async def _open(resources: Resources, caller: Caller, course: CourseKey) -> Standing:
+    """Raises `Unauthorized`, `NotOnTeam`, `CourseNotFound`."""
+    standing = await find_standing(resources.pool, course, caller.user_id)
+    require_team(caller, standing, course)
+    if standing is None:
+        raise CourseNotFound
+    return standing
+
+
+async def _list(request: Request, course: CourseKey) -> Response:
+    resources: Resources = request.state.resources
+    question = read_question(request.query_params)
+    page = await list_assets(resources.pool, course, question.wanted)
+    return _json(print_page(course, question, page, request_base(request)))
+
+
+async def _one(request: Request, course: CourseKey, name: str) -> Response:
+    resources: Resources = request.state.resources
+    found = await find_asset(resources.pool, course, name)
+    if found is None:
+        raise AssetNotFound
+    _, asset = found
+    drawn = await find_thumbnail(resources.pool, asset.digest)
+    listing = Listing(asset, has_thumbnail=drawn is not None and drawn.data is not None)
+    return _json(print_asset(course, listing, request_base(request)))
+
+
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")
