@@ -11,6 +11,7 @@ from common.messaging.parking.routes import router as parking
 from common.process import Background, Service
 from common.resources import Resources
 from content.assets.routes import router as assets
+from content.authoring.routes import router as authoring
 from content.blocks.routes import router as blocks
 from content.commands.retention import keep_forgetting
 from content.consumers import subscriptions
@@ -32,7 +33,9 @@ def create_app(resources: Resources) -> FastAPI:
             *((prefix, error_style) for prefix in STUDIO),
         ]
     )
-    app = build_app(resources, title="content", routers=[courses, items, blocks, assets, teams, parking], errors=errors)
+    app = build_app(
+        resources, title="content", routers=[authoring, courses, items, blocks, assets, teams, parking], errors=errors
+    )
     settings = resources.settings
     app.state.trees = TreeCache(blocks=settings.tree_cache_blocks if isinstance(settings, Settings) else 200_000)
     app.state.drawing = asyncio.Semaphore(1)

@@ -1,14 +1,15 @@
 """One block as JSON: the design of 2013 (`id`, `data`, `metadata`) and Studio's fields beside it. No I/O."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from content.blocks.visibility import has_started, is_staff_only, is_staff_only_merged
+from content.blocks.visibility import has_started, is_staff_only
 from content.dates import NO_START, normal_date, parse_date, print_date
+from content.items.studio_fields import studio_fields
 from content.rendering.links import Links
 from content.versions.models import DIRECT_ONLY
-from content.versions.tree import Node, Tree
+from content.versions.tree import ROOTS, Node, Tree
 
 Json = dict[str, object]
 
@@ -41,6 +42,8 @@ class TeamView:
     edits: Mapping[int, Edit]
     """By version number of the branch that is read."""
     published_edits: Mapping[int, Edit]
+    graders: Sequence[str] = ()
+    """Names of the course's grader types."""
     states: dict[str, str] = field(default_factory=dict)
     """Visibility of the blocks worked out so far: a container's is made from its children's."""
 
@@ -103,20 +106,26 @@ def _team_fields(tree: Tree, node: Node, team: TeamView, now: datetime) -> Json:
         "has_changes": has_changes(tree, team.published, node.block_id) if is_unit(tree, node) else None,
         "visibility_state": visibility_state(tree, team, node, now),
         "has_explicit_staff_lock": "visible_to_staff_only" in node.settings,
-        "ancestor_has_staff_lock": is_staff_only_merged(tree, node) and not is_staff_only(node),
+        "ancestor_has_staff_lock": has_locked_parent(tree, node),
         "group_access": node.setting("group_access", {}),
         "user_partitions": node.setting("user_partitions", []),
         "show_correctness": node.setting("show_correctness", "always"),
         "hide_from_toc": _truth(node.setting("hide_from_toc", False)),
         "xml_attributes": (node.extra or {}).get("xml_attributes", {}),
-        "explanatory_message": None,
         "actions": {
-            "deletable": node.type != "course",
-            "draggable": node.type != "course",
+            "deletable": node.type not in ROOTS,
+            "draggable": node.type not in ROOTS,
             "childAddable": node.type in DIRECT_ONLY or bool(node.children) or node.type == "vertical",
-            "duplicable": node.type != "course",
+            "duplicable": node.type not in ROOTS,
         },
+        **studio_fields(tree, node, team.graders, is_unit=is_unit(tree, node)),
     }
+
+
+def has_locked_parent(tree: Tree, node: Node) -> bool:
+    """Is the block for staff only because something above it is?"""
+    parent = tree.nodes.get(node.parent or "")
+    return parent is not None and is_staff_only(node) and is_staff_only(parent)
 
 
 def is_unit(tree: Tree, node: Node) -> bool:
@@ -163,8 +172,16 @@ def _state(tree: Tree, team: TeamView, node: Node, now: datetime) -> str:
     if "needs_attention" in below:
         return "needs_attention"
     if below:
-        return _of_children(below - {"staff_only"}, live=live, unscheduled=unscheduled)
+        state = _of_children(below - {"staff_only"}, live=live, unscheduled=unscheduled)
+        return "gated" if state == "live" and _is_gated(node) else state
+    if live and _is_gated(node):
+        return "gated"
     return "live" if live else "unscheduled" if unscheduled else "ready"
+
+
+def _is_gated(node: Node) -> bool:
+    """Opens to learners when they have passed another subsection."""
+    return node.type == "sequential" and bool(node.settings.get("prereq"))
 
 
 def _of_children(states: set[str | None], *, live: bool, unscheduled: bool) -> str:

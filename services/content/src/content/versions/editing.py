@@ -57,6 +57,9 @@ from content.versions.queries import read_definitions
 MAX_DEPTH: Final = 100
 
 _STANDS = "select deleted_at is null from course where course_key = $1"
+_BRANCH = """
+select br.id, br.head, br.guid from course c join branch br using (course_key)
+where c.course_key = $1 and br.name = $2 and c.deleted_at is null"""
 COLUMNS = """b.block_id, b.type, b.parent_id, b.definition, b.settings, b.children, b.extra, b.digest, b.from_version,
   b.source_version"""
 # Each of these goes through block_live, once a row.
@@ -377,6 +380,12 @@ async def open_edit(
     if version is not None and version != current:
         raise VersionConflict(current_version=current)
     return edit
+
+
+async def read_branch(connection: asyncpg.Connection, course: CourseKey, name: str) -> BranchEdit | None:
+    """A branch to read from, not locked: its head, blocks and subtrees as they are found. None when there is none."""
+    row = await connection.fetchrow(_BRANCH, course.canonical, name)
+    return BranchEdit(connection, Head(row["id"], name, row["head"], row["guid"])) if row else None
 
 
 def new_block_id(block_type: str) -> str:

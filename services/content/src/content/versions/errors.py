@@ -21,6 +21,7 @@ class BlockUnknown(NotFound):
     code = "item_not_found"
 
     def __init__(self, block_id: str) -> None:
+        self.block_id = block_id
         super().__init__(f"There is no block {block_id} in this branch.")
 
 
