@@ -1,5 +1,6 @@
 """What is read from an archive, and what is refused."""
 
+import bz2
 import gzip
 import io
 import tarfile
@@ -17,7 +18,7 @@ from olx.reader import read_course_archive
 from olx.testing import BAD_ARCHIVES, COURSE, BadArchive, as_bytes, header_block, link, tar, tar_gz
 from olx.tree import Tree
 
-GOOD = [(f"course/{path}", data) for path, data in as_bytes(COURSE).items()]
+GOOD: list[tuple[str, bytes] | tarfile.TarInfo] = [(f"course/{path}", data) for path, data in as_bytes(COURSE).items()]
 
 
 def read(tmp_path: Path, data: bytes, **options: Any) -> Tree:
@@ -55,11 +56,17 @@ def zipped(names: dict[str, bytes]) -> bytes:
     [
         ("tar.gz", gzip.compress(tar(GOOD))),
         ("tar", tar(GOOD)),
-        ("zip", zipped(dict(GOOD))),
+        ("zip", zipped({f"course/{path}": data for path, data in as_bytes(COURSE).items()})),
         ("two gzip members", gzip.compress(tar(GOOD)[:700]) + gzip.compress(tar(GOOD)[700:])),
-        ("dots in the paths", gzip.compress(tar([(f"./{name}", data) for name, data in GOOD]))),
+        (
+            "dots in the paths",
+            gzip.compress(tar([(f"./course/{name}", data) for name, data in as_bytes(COURSE).items()])),
+        ),
         ("no top folder", gzip.compress(tar(list(as_bytes(COURSE).items())))),
-        ("two folders down", gzip.compress(tar([(f"a/b/{name}", data) for name, data in GOOD]))),
+        (
+            "two folders down",
+            gzip.compress(tar([(f"a/b/course/{name}", data) for name, data in as_bytes(COURSE).items()])),
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -97,6 +104,39 @@ def test_long_names_are_read_in_both_dialects(tmp_path: Path) -> None:
 def test_what_systems_leave_behind_is_not_read(tmp_path: Path) -> None:
     tree = read(tmp_path, tar_gz({**COURSE, "._course.xml": "\0", "static/.DS_Store": "\0"}))
     assert set(tree.files) == set(COURSE)
+
+
+def test_the_root_file_may_be_a_link_to_one_of_several_roots(tmp_path: Path) -> None:
+    files = {**as_bytes(COURSE), "roots/R.xml": as_bytes(COURSE)["course.xml"]}
+    del files["course.xml"]
+    members = [(f"course/{path}", data) for path, data in files.items()]
+    tree = read(tmp_path, tar([*members, link("course/course.xml", "roots/R.xml")]))
+    assert tree.folder == "course"
+    assert tree.read("course.xml") == as_bytes(COURSE)["course.xml"]
+    for links in ("refuse", "skip"):
+        with pytest.raises(ArchiveRefused, match="link_dangling"):
+            read(tmp_path, tar([*members, link("course/course.xml", "roots/S.xml")]), links=links)
+
+
+def test_backups_of_other_systems_are_told_apart(tmp_path: Path) -> None:
+    moodle = {"moodle_backup.xml": "<moodle_backup/>", "course/course.xml": '<course id="2" contextid="15"/>'}
+    for files in (moodle, {"imsmanifest.xml": "<manifest/>", "course_settings/course_settings.xml": "<course/>"}):
+        for top in ("", "backup/"):
+            with pytest.raises(ArchiveRefused, match="foreign_archive"):
+                read(tmp_path, tar_gz(files, top=top))
+    assert read(tmp_path, tar_gz({**COURSE, "static/scorm/imsmanifest.xml": "<manifest/>"})).files
+
+
+@pytest.mark.parametrize("name", ["course/._x", "course/Icon\r", "course/__MACOSX/x", "course/static/.DS_Store"])
+def test_what_systems_leave_behind_is_counted(name: str, tmp_path: Path) -> None:
+    tree = read(tmp_path, tar([*GOOD, (name, b"x"), link("course/._link", "/etc/passwd")]))
+    assert set(tree.files) == set(COURSE)
+    assert tree.junk == 2
+
+
+def test_other_packings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveRefused, match="bzip2"):
+        read(tmp_path, bz2.compress(tar(GOOD)) + bytes(512))
 
 
 def test_a_course_deeper_in_the_archive_is_named(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import io
 import json
+import os
 import tarfile
-import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -96,21 +96,27 @@ def test_the_demo_course_is_read_as_a_plain_reading_of_its_xml_says(real_courses
     assert report.counts["errors"] == report.counts["warnings"] == 0
 
 
-async def test_the_demo_course_is_read_in_half_a_second(real_courses: Path, tmp_path: Path) -> None:
+async def test_the_demo_course_takes_half_a_second_of_one_processor(real_courses: Path, tmp_path: Path) -> None:
     parser = ParserProcess()
     await parser.start()
     try:
         taken = []
         for _ in range(3):
-            started = time.monotonic()
+            before = seconds_of(parser)
             answer = await parser.parse(
                 real_courses / "openedx-demo-course.tar.gz", tmp_path, course_id="course-v1:OpenedX+DemoX+DemoCourse"
             )
-            taken.append(time.monotonic() - started)
+            taken.append(seconds_of(parser) - before)
             assert answer.ok
     finally:
         await parser.stop()
     assert min(taken) < 0.75
+
+
+def seconds_of(parser: ParserProcess) -> float:
+    """Processor time the process has used, whatever else the machine does."""
+    fields = Path(f"/proc/{parser.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize(

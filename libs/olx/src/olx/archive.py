@@ -5,12 +5,13 @@ directory under their own SHA-256, the rest stays in memory.
 """
 
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
 from olx.errors import ArchiveRefused
 from olx.limits import Limits
-from olx.names import printable
+from olx.names import is_junk, printable
 from olx.tar_members import read_tar
 from olx.tree import File, Intake, Link, Tree
 from olx.zip_members import read_zip
@@ -19,6 +20,19 @@ LinkRule = Literal["refuse", "skip"]
 RootFile = Literal["course.xml", "library.xml"]
 
 _MAX_HOPS: Final = 40
+_OTHER_PACKINGS: Final = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+}
+_FOREIGN: Final = {
+    "moodle_backup.xml": "Moodle",
+    "imsmanifest.xml": "IMS Common Cartridge",
+    ".bb-package-info": "Blackboard",
+}
+"""What the backups of other systems have at their top; Moodle's has a `course.xml` besides."""
 _BOTH: Final[tuple[RootFile, ...]] = ("course.xml", "library.xml")
 
 
@@ -40,6 +54,8 @@ def read_archive(
         read_zip(path, intake)
     elif not head:
         raise ArchiveRefused("empty_archive")
+    elif packing := next((name for magic, name in _OTHER_PACKINGS.items() if head.startswith(magic)), None):
+        raise ArchiveRefused("not_an_archive", f"The archive is packed with {packing}; only gzip and zip are read.")
     elif len(head) < 512:
         raise ArchiveRefused("not_an_archive")
     else:
@@ -58,15 +74,19 @@ def read_folder(path: Path, *, limits: Limits | None = None, root_file: RootFile
         if ".git" in relative.split("/") or not file.is_file() or not file.resolve().is_relative_to(top):
             continue
         intake.count_member()
+        if is_junk(relative):
+            intake.junk += 1
+            continue
         intake.check_size(relative, file.stat().st_size)
         intake.files[relative] = File(file.stat().st_size, file.read_bytes())
     return _below_root(intake, "skip", (root_file,) if root_file else _BOTH)
 
 
 def _below_root(intake: Intake, rule: LinkRule, root_files: tuple[RootFile, ...]) -> Tree:
-    folder, others = _find_root(intake.files, root_files)
+    _refuse_foreign(intake, ("moodle_backup.xml",))
+    folder, others = _find_root(intake, root_files)
     prefix = f"{folder}/" if folder else ""
-    tree = Tree(intake.spool, folder=folder, other_roots=others)
+    tree = Tree(intake.spool, folder=folder, other_roots=others, junk=intake.junk)
     for path, file in intake.files.items():
         if path.startswith(prefix):
             tree.files[path[len(prefix) :]] = file
@@ -79,7 +99,7 @@ def _below_root(intake: Intake, rule: LinkRule, root_files: tuple[RootFile, ...]
         try:
             target = _follow(path, link, intake, prefix)
         except ArchiveRefused as refusal:
-            if rule == "refuse":
+            if rule == "refuse" or path[len(prefix) :] in root_files:
                 raise
             tree.links_skipped.append((path[len(prefix) :], refusal.code, refusal.message))
         else:
@@ -89,8 +109,20 @@ def _below_root(intake: Intake, rule: LinkRule, root_files: tuple[RootFile, ...]
     return tree
 
 
-def _find_root(files: dict[str, File], root_files: tuple[RootFile, ...]) -> tuple[str, list[str]]:
-    """The folder nearest to the top that holds the root file, and the folders of further courses outside it."""
+def _refuse_foreign(intake: Intake, marks: Iterable[str]) -> None:
+    top = min((path.count("/") for path in intake.files), default=0)
+    for path in intake.files:
+        name = path.rpartition("/")[2]
+        if name in marks and path.count("/") == top:
+            raise ArchiveRefused("foreign_archive", f"This is a backup of {_FOREIGN[name]}, not a course in OLX.", path)
+
+
+def _find_root(intake: Intake, root_files: tuple[RootFile, ...]) -> tuple[str, list[str]]:
+    """The folder nearest to the top that holds the root file, and the folders of further courses outside it.
+
+    Where several runs share their files, the root file is often a link to one of `roots/`.
+    """
+    files = [*intake.files, *intake.links]
     for wanted in root_files:
         folders = [path.rpartition("/")[0] for path in files if path.rpartition("/")[2] == wanted]
         if not folders:
@@ -102,6 +134,7 @@ def _find_root(files: dict[str, File], root_files: tuple[RootFile, ...]) -> tupl
             raise ArchiveRefused("two_roots", member=", ".join(sorted(roots)[:5]))
         root = roots[0]
         return root, sorted(folder for folder in folders if root and not f"{folder}/".startswith(f"{root}/"))
+    _refuse_foreign(intake, _FOREIGN)
     missing = " or ".join(root_files)
     raise ArchiveRefused("no_course_xml", f"Could not find the {missing} file in the package.")
 

@@ -5,9 +5,8 @@ import mimetypes
 from typing import Final
 
 from common.keys import clean_asset_name
+from olx.json_files import read_object
 from olx.model import Asset
-from olx.names import is_junk
-from olx.policies import read_json_object
 from olx.report import Report
 from olx.tree import STATIC_FOLDERS, Tree
 from olx.values import Json
@@ -58,7 +57,8 @@ def read_assets(tree: Tree, report: Report, used: set[str]) -> dict[str, Asset]:
         if top not in STATIC_FOLDERS or not below:
             continue
         used.add(path)
-        if is_junk(path) or path.endswith("~"):
+        if path.endswith("~"):
+            report.add("backup_ignored", f"{path} is an editor's backup", file=path, action="ignored")
             continue
         name = clean_asset_name(below)
         if name != below.replace("/", "_"):
@@ -93,10 +93,7 @@ def _read_policy(tree: Tree, report: Report, used: set[str]) -> dict[str, Json]:
     if POLICY_FILE not in tree.files:
         return {}
     used.add(POLICY_FILE)
-    policy = read_json_object(tree, POLICY_FILE)
-    if policy is None:
-        report.add("asset_policy_broken", f"{POLICY_FILE} is not a JSON object", file=POLICY_FILE, action="ignored")
-    return policy or {}
+    return read_object(tree, POLICY_FILE, report, "asset_policy_broken", "ignored") or {}
 
 
 def _describe(asset: Asset, policy: dict[str, Json], report: Report) -> Asset:
@@ -109,6 +106,9 @@ def _describe(asset: Asset, policy: dict[str, Json], report: Report) -> Asset:
     content_type = said.get("contentType")
     if isinstance(content_type, str) and content_type in _KNOWN_TYPES:
         asset.content_type = content_type
+    elif content_type is not None:
+        message = f"{asset.name!r} cannot be of type {str(content_type)[:80]!r}; it is served as {asset.content_type}"
+        report.add("asset_type_unknown", message, file=POLICY_FILE, action="replaced")
     locked = said.get("locked", False)
     if isinstance(locked, bool):
         asset.locked = locked

@@ -1,11 +1,23 @@
 """Every code a report or a refusal can carry: how grave it is, and what it means to the author of the course.
 
-`libs/olx/README.md` prints this table; a test keeps the two equal.
+`libs/olx/README.md` prints these tables (`python -m olx.codes` writes them); a test keeps the two equal.
 """
 
 from typing import Final, Literal
 
 Severity = Literal["error", "warning", "info"]
+Action = Literal["reported", "dropped", "ignored", "renamed", "cleaned", "shared", "replaced"]
+
+ACTIONS: Final[dict[Action, str]] = {
+    "reported": "read as it stands",
+    "dropped": "left out, though it was meant to be part of the course",
+    "ignored": "left out, since it is no part of a course or says nothing",
+    "renamed": "kept under another name",
+    "cleaned": "kept under the nearest name that a key can hold",
+    "shared": "kept once, with several parents",
+    "replaced": "read as something else, or replaced by what counts more",
+}
+"""What was done about what an entry reports."""
 
 REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
     # Blocks that could not be read: each is left out and named here.
@@ -38,6 +50,17 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
         "A definition file's element has another tag than the pointer to it; the pointer's tag is the type.",
     ),
     "unexpected_text": ("warning", "Text between the children of a container is left out."),
+    "url_name_mismatch": (
+        "info",
+        "A definition file says another url_name than the pointer to it; the pointer's counts.",
+    ),
+    "content_ignored": (
+        "warning",
+        "An element whose content is in another file has content of its own; it is left out.",
+    ),
+    "comment_dropped": ("info", "Comments between blocks are left out; those inside a block's content are kept."),
+    "meta_broken": ("warning", "A <meta> child holds no JSON object; it is left out."),
+    "custom_tag_translated": ("info", "An old custom tag is read as a customtag block."),
     "attribute_ignored": ("info", "An attribute that is never a setting is left out."),
     "orphan_file": ("warning", "No block points at this definition file; it is left out."),
     "file_ignored": ("info", "A file that is no part of a course is left out."),
@@ -48,6 +71,7 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
     "root_old_name": ("warning", "The root element's run is taken from its old attribute slug or name."),
     # Policies and grading.
     "policy_broken": ("error", "A policy file is not a JSON object; it is left out."),
+    "json_key_twice": ("warning", "A JSON object has one name twice; only its last value counts."),
     "policy_missing": ("warning", "The course has no policy file."),
     "policy_override": ("info", "The policy file sets something else than the attribute; the policy counts."),
     "policy_unknown_block": ("warning", "The policy file speaks of a block that is not in the course."),
@@ -64,6 +88,16 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
         "warning",
         "policies/assets.json is not readable; names and locks come from the files alone.",
     ),
+    "asset_type_unknown": (
+        "info",
+        "policies/assets.json gives a file a type nobody knows; the type is guessed from its name.",
+    ),
+    "case_twins": (
+        "warning",
+        "The names of two files differ only in capital letters; where systems do not tell them apart, one is lost.",
+    ),
+    "backup_ignored": ("info", "A file whose name ends with ~ is an editor's backup; it is left out."),
+    "junk_ignored": ("info", "Files that operating systems leave behind (._*, .DS_Store, __MACOSX) are left out."),
     "asset_policy_orphan": ("info", "policies/assets.json speaks of a file that is not in the archive."),
     "asset_lock_unreadable": ("warning", "An asset's lock is neither true nor false; it is read as locked."),
     # Drafts.
@@ -105,6 +139,7 @@ REFUSAL_CODES: Final[dict[str, str]] = {
     "link_loop": "A link leads back to itself.",
     "link_directory": "A link points at a folder.",
     "no_course_xml": "There is no course.xml (for a library: library.xml).",
+    "foreign_archive": "This is a backup of another system, not a course in OLX.",
     "two_roots": "Two folders hold a course.xml; which is the course cannot be told.",
     "root_broken": "The root element cannot be read.",
     "root_doctype": "The root file has a DOCTYPE, which course content never needs.",
@@ -114,3 +149,38 @@ REFUSAL_CODES: Final[dict[str, str]] = {
     "spool_failed": "The reader could not store what it read.",
     "parser_died": "The parser process ended unexpectedly; nothing was read.",
 }
+
+
+def tables() -> str:
+    """The catalogue in Markdown."""
+    report = [f"| `{code}` | {severity} | {meaning} |" for code, (severity, meaning) in REPORT_CODES.items()]
+    actions = [f"| `{action}` | {meaning} |" for action, meaning in ACTIONS.items()]
+    refusals = [f"| `{code}` | {meaning} |" for code, meaning in REFUSAL_CODES.items()]
+    return "\n".join(
+        [
+            "## Report codes",
+            "",
+            "| code | severity | meaning |",
+            "|---|---|---|",
+            *report,
+            "",
+            "Each entry says in `action` what was done:",
+            "",
+            "| action | meaning |",
+            "|---|---|",
+            *actions,
+            "",
+            "## Refusal codes",
+            "",
+            "An archive refused is not read at all. `ArchiveRefused` carries the code, a message and the member.",
+            "",
+            "| code | meaning |",
+            "|---|---|",
+            *refusals,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(tables())  # noqa: T201 - this is what it is for

@@ -1,16 +1,17 @@
 """From elements and definition files to blocks."""
 
 import hashlib
-import posixpath
 import re
-import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from common.keys import clean_name, is_name
+from common.keys import clean_name
 from olx.errors import ArchiveRefused
 from olx.limits import Limits
+from olx.lookup import definition_path, definition_paths, html_paths, nfc
 from olx.model import Block, local_key
+from olx.names import block_name
 from olx.report import Report
 from olx.safe_xml import (
     BrokenXml,
@@ -18,13 +19,16 @@ from olx.safe_xml import (
     child_elements,
     inner_xml,
     is_blank,
+    is_element,
     line_of,
     loose_text,
     outer_xml,
     parse_xml,
+    remove_element,
+    without_blanks,
 )
 from olx.settings_of import read_meta, read_settings
-from olx.tags import FOLDERS, LEAVES, STRUCTURAL
+from olx.tags import CUSTOM_TAGS, FOLDERS, LEAVES, ROOTS, STRUCTURAL, is_known
 from olx.tree import Tree
 
 _TYPE: Final = re.compile(r"[\w\-~.]+")
@@ -117,31 +121,35 @@ class BlockReader:
         """While drafts are read: the key of a child that has no draft of its own."""
         if self.published is None or not is_pointer(element):
             return None
-        name = _nfc(element.get("url_name", ""))
-        key = local_key(element.tag, clean_name(name) if not is_name(name) else name)
-        return key if self._path(element.tag, name) not in self.tree.files and key in self.published.blocks else None
+        name = nfc(element.get("url_name", ""))
+        key = local_key(element.tag, block_name(name))
+        return (
+            key
+            if definition_path(self.folder, element.tag, name) not in self.tree.files and key in self.published.blocks
+            else None
+        )
 
     # Finding what an element defines.
 
     def _find_definition(self, element: Element, place: Place) -> Definition | None:
         block_type = element.tag
-        if not _TYPE.fullmatch(block_type) or block_type in FOLDERS:
-            self._drop("bad_block_type", f"<{block_type}> cannot be the type of a block", place, element)
+        if not _TYPE.fullmatch(block_type) or block_type in FOLDERS or block_type in ROOTS:
+            self._drop("bad_block_type", f"<{block_type}> cannot be the type of a block here", place, element)
             return None
+        is_in_file = definition_path(self.folder, block_type, element.get("url_name", "")) in self.tree.files
+        if block_type in CUSTOM_TAGS and not (is_in_file and is_pointer(element)):
+            return self._translate_custom_tag(element, place)
         if is_pointer(element):
             return self._follow_pointer(element, place)
         name = self._name_of(element, place)
-        filename = element.get("filename")
-        if filename is not None and block_type != "html":
-            path = f"{self.folder}{block_type}/{_to_path(filename)}.xml"
+        path = self._body_path(element)
+        if path is not None:
             body = self._load(path, place, element)
+            if not _is_empty(element):
+                self._ignore_content(f"{block_type}@{name}", path, place, element)
             source = f"{path} {outer_xml(element)}"
             return None if body is None else Definition(block_type, name, body, path, source, element)
-        if (
-            filename is None
-            and self._path(block_type, element.get("url_name", "")) in self.tree.files
-            and _is_empty(element)
-        ):
+        if is_in_file and element.get("filename") is None and _is_empty(element):
             message = (
                 f"<{block_type} url_name={element.get('url_name')!r}> has more attributes, so its file is not read"
             )
@@ -149,8 +157,8 @@ class BlockReader:
         return Definition(block_type, name, element, place.file, outer_xml(element))
 
     def _follow_pointer(self, element: Element, place: Place) -> Definition | None:
-        block_type, written = element.tag, _nfc(element.get("url_name", ""))
-        path = self._path(block_type, written)
+        block_type, written = element.tag, nfc(element.get("url_name", ""))
+        path = definition_path(self.folder, block_type, written)
         name = self._clean(written, place, element)
         if self.published is not None and path not in self.tree.files:
             path = path.removeprefix(self.folder)
@@ -159,13 +167,37 @@ class BlockReader:
             return None
         if body.tag != block_type:
             self.report.add("tag_mismatch", f"<{block_type}> points at a <{body.tag}>", file=path, line=line_of(body))
-        filename = body.get("filename")
-        if filename is not None and block_type != "html":
-            inner_path = f"{self.folder}{block_type}/{_to_path(filename)}.xml"
-            if inner_path != path:
-                inner = self._load(inner_path, Place(path), body)
-                return None if inner is None else Definition(block_type, name, inner, inner_path, path, body)
+        if nfc(body.get("url_name") or written) != written:
+            message = f"{path} says that it is {body.get('url_name')!r}; it is read as {written!r}"
+            self.report.add("url_name_mismatch", message, file=path, line=line_of(body), action="ignored")
+        body_path = self._body_path(body)
+        if body_path is not None and body_path != path:
+            inner = self._load(body_path, Place(path), body)
+            if not _is_empty(body):
+                self._ignore_content(f"{block_type}@{name}", body_path, Place(path), body)
+            return None if inner is None else Definition(block_type, name, inner, body_path, path, body)
         return Definition(block_type, name, body, path, path)
+
+    def _body_path(self, element: Element) -> str | None:
+        """The file whose element is the body of this one, if it names one. (That of html is text.)"""
+        filename = element.get("filename")
+        if filename is None or element.tag == "html" or not is_known(element.tag):
+            return None
+        paths = definition_paths(self.folder, element.tag, filename)
+        return next((path for path in paths if path in self.tree.files), paths[0])
+
+    def _translate_custom_tag(self, element: Element, place: Place) -> Definition:
+        """`<slides .../>` is an old way to write `<customtag impl="slides" .../>`."""
+        tag, element.tag = element.tag, "customtag"
+        element.set("impl", tag)
+        name = self._name_of(element, place)
+        message = f'<{tag}> is read as <customtag impl="{tag}">, with the name {name!r}'
+        self.report.add("custom_tag_translated", message, file=place.file, line=line_of(element), action="replaced")
+        return Definition("customtag", name, element, place.file, outer_xml(element))
+
+    def _ignore_content(self, key: str, path: str, place: Place, element: Element) -> None:
+        message = f"{key} takes its content from {path}; what stands in the element itself is not read"
+        self.report.add("content_ignored", message, file=place.file, line=line_of(element), action="ignored")
 
     def _load(self, path: str, place: Place, element: Element) -> Element | None:
         if path not in self.tree.files:
@@ -173,7 +205,9 @@ class BlockReader:
             return None
         self.used.add(path)
         try:
-            return parse_xml(self.tree.read(path), self.limits)
+            root = parse_xml(self.tree.read(path), self.limits)
+            self.note_comments(root.itersiblings(preceding=True), path)
+            return root
         except BrokenXml as broken:
             if path not in self.broken:
                 message = f"{path} cannot be read: {broken.message}"
@@ -186,11 +220,11 @@ class BlockReader:
     def _name_of(self, element: Element, place: Place) -> str:
         for attribute in ("url_name", "slug"):
             if value := element.get(attribute):
-                return self._clean(_nfc(value), place, element)
+                return self._clean(nfc(value), place, element)
         for attribute in ("name", "display_name"):
-            if value := clean_name(_nfc(element.get(attribute, ""))):
-                return value
-        name = base = f"{element.tag}_{_short_hash(outer_xml(element))}"
+            if value := clean_name(nfc(element.get(attribute, ""))):
+                return block_name(value)
+        name = base = f"{element.tag}_{_short_hash(without_blanks(element))}"
         count = 1
         while local_key(element.tag, name) in self.sources:
             count += 1
@@ -200,16 +234,17 @@ class BlockReader:
         return name
 
     def _clean(self, name: str, place: Place, element: Element) -> str:
-        if is_name(name):
+        cleaned = block_name(name)
+        if cleaned == name:
             return name
-        cleaned = clean_name(name) or f"{element.tag}_{_short_hash(name)}"
-        message = f"<{element.tag}> {name!r} is called {cleaned!r} here"
+        shown = name if len(name) <= 200 else name[:197] + "..."
+        message = f"<{element.tag}> {shown!r} is called {cleaned!r} here"
         self.report.add("name_cleaned", message, file=place.file, line=line_of(element), action="cleaned")
         return cleaned
 
     def _rename(self, definition: Definition, place: Place, element: Element) -> str:
         old = local_key(definition.type, definition.id)
-        definition.id = base = f"{definition.type}_{definition.id}_{_short_hash(definition.source)}"
+        definition.id = base = block_name(f"{definition.type}_{definition.id}_{_short_hash(definition.source)}")
         count = 1
         while (
             self.sources.get(key := local_key(definition.type, definition.id), definition.source) != definition.source
@@ -237,20 +272,20 @@ class BlockReader:
         if element.tag in STRUCTURAL:
             return True
         if is_pointer(element):
-            path = self._path(element.tag, _nfc(element.get("url_name", "")))
+            path = definition_path(self.folder, element.tag, element.get("url_name", ""))
             return path in self.tree.files or path.removeprefix(self.folder) in self.tree.files
         return element.tag in LEAVES and "url_name" in element.attrib
 
     def _read_children(self, block: Block, definition: Definition, ancestors: tuple[str, ...]) -> None:
         place = Place(definition.file, ancestors)
-        read_meta(block, definition.element)
+        self.note_comments(definition.element, definition.file)
         if text := loose_text(definition.element):
             shown = text if len(text) <= 60 else text[:57] + "..."
             self._drop(
                 "unexpected_text", f"{block.key} has text between its children: {shown!r}", place, definition.element
             )
         for element in child_elements(definition.element):
-            if self._is_own_property(block, element):
+            if self._is_own_property(block, element, place):
                 continue
             key = self.read_child(element, place)
             if key is None:
@@ -260,9 +295,18 @@ class BlockReader:
             else:
                 block.children.append(key)
 
-    def _is_own_property(self, block: Block, element: Element) -> bool:
+    def note_comments(self, nodes: Iterable[Element], file: str) -> None:
+        """Comments and processing instructions around blocks have no place in a course."""
+        found = [node for node in nodes if not is_element(node)]
+        if found:
+            message = f"{len(found)} comments or processing instructions between blocks are not kept"
+            self.report.add("comment_dropped", message, file=file, line=line_of(found[0]), action="dropped")
+
+    def _is_own_property(self, block: Block, element: Element, place: Place) -> bool:
         """Children that say something about the container itself."""
         if element.tag == "meta":
+            if not read_meta(block, element):
+                self._drop("meta_broken", f"The <meta> of {block.key} holds no JSON object", place, element)
             return True
         if block.type == "course" and element.tag == "wiki":
             if slug := element.get("slug"):
@@ -284,6 +328,9 @@ class BlockReader:
             text = self._html_text(element, definition)
             block.fields.setdefault("data", text)
             return
+        for meta in [child for child in child_elements(element) if child.tag == "meta" and not child.attrib]:
+            if read_meta(block, meta):
+                remove_element(meta)
         inner = inner_xml(element)
         if block.type == "problem":
             block.fields.setdefault("data", f"<problem>{'' if is_blank(inner) else inner}</problem>")
@@ -295,9 +342,11 @@ class BlockReader:
         if filename is None:
             return inner_xml(element)
         folder = definition.file.rpartition("/")[0] if definition.source == definition.file else f"{self.folder}html"
-        for path in _html_paths(folder, filename, self.folder):
+        for path in html_paths(folder, filename, self.folder):
             if path in self.tree.files and path != definition.file:
                 self.used.add(path)
+                if not _is_empty(element):
+                    self._ignore_content(f"html@{definition.id}", path, Place(definition.file), element)
                 return self._read_text(path)
         message = f"html@{definition.id} has its text in {filename}, which is not in the archive"
         raise BrokenXml("file_missing", message, line_of(element))
@@ -313,9 +362,6 @@ class BlockReader:
         except UnicodeDecodeError as error:
             raise BrokenXml("not_utf8", f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
 
-    def _path(self, block_type: str, name: str) -> str:
-        return f"{self.folder}{block_type}/{_to_path(name)}.xml"
-
     def _drop(self, code: str, message: str, place: Place, element: Element) -> None:
         self.report.add(code, message, file=place.file, line=line_of(element), action="dropped")
 
@@ -329,30 +375,6 @@ def is_pointer(element: Element) -> bool:
 
 def _is_empty(element: Element) -> bool:
     return next(child_elements(element), None) is None and not loose_text(element)
-
-
-def _html_paths(folder: str, filename: str, drafts: str) -> list[str]:
-    """Where the text of an html block may be, the most literal place first."""
-    name = _to_path(filename)
-    names = [f"{name}.html"]
-    if name.endswith((".html", ".htm", ".xml")):
-        names.append(f"{name[:-4]}.html" if name.endswith(".xml") else name)
-    found = []
-    for base in dict.fromkeys([folder, f"{drafts}html", "html"]):
-        for one in names:
-            path = posixpath.normpath(f"{base}/{one}")
-            while path:
-                found.append(path)
-                path = path.partition("/")[2]
-    return list(dict.fromkeys(found))
-
-
-def _to_path(name: str) -> str:
-    return _nfc(name).replace(":", "/")
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
 
 
 def _short_hash(text: str) -> str:

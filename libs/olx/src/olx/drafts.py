@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from common.keys import CourseKey, InvalidKey, UsageKey, clean_name, is_name
+from common.keys import CourseKey, InvalidKey, UsageKey
 from olx.definitions import BlockReader, Definition
 from olx.model import Block, Course, Draft, local_key
+from olx.names import block_name
 from olx.report import Report
 from olx.safe_xml import BrokenXml, Element, line_of, parse_xml
 
@@ -39,7 +40,7 @@ def _read_root(path: str, course: Course, reader: BlockReader, report: Report) -
         if "index_in_children_list" not in element.attrib:
             return None
         block_type, name = parts[1], ":".join(parts[2:]).removesuffix(".xml")
-        block_id = name if is_name(name) else clean_name(name)
+        block_id = block_name(name)
         definition = Definition(block_type, block_id, element, path, path)
         key = local_key(block_type, block_id)
         if reader.sources.get(key) != path:

@@ -16,6 +16,7 @@ from olx.tags import (
     NEVER_SETTINGS,
     SETTINGS_ATTRIBUTE,
     STRUCTURAL,
+    is_known,
 )
 from olx.values import Json, ascii_json, decode, encode, fits_attribute, is_xml_text
 
@@ -102,7 +103,7 @@ def _can_be_attribute(name: str, block: Block, settings: dict[str, Json]) -> boo
         return False
     # Where no display_name stands beside it, the old attribute `name` would be read as one.
     is_shown = "display_name" in settings and fits_attribute("display_name", settings["display_name"])
-    if name == "name" and not is_shown and block.type in STRUCTURAL | LEAVES:
+    if name == "name" and not is_shown and is_known(block.type):
         return False
     return fits_attribute(name, settings[name])
 

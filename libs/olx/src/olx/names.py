@@ -1,12 +1,16 @@
 """Which member names an archive may use. No name is ever used as a path on disk; these rules keep courses portable."""
 
+import hashlib
 import re
 import unicodedata
 
+from common.keys import clean_name, is_name
 from olx.errors import ArchiveRefused
 from olx.limits import Limits
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+# What a definition's name may be, so that with its folders and `.html` it stays within `Limits`.
+_PART_BYTES, _NAME_BYTES, _MOST_PARTS = 240, 600, 20
 # Control characters, the backslash, and the marks that turn the direction of text around.
 _ILLEGAL = re.compile("[\x00-\x1f\x7f-\x9f\\\\\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -20,7 +24,7 @@ def clean_path(name: str, limits: Limits) -> str:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or ".." in name.split("\\"):
         raise ArchiveRefused("path_climbs", member=printable(name))
-    if _ILLEGAL.search(name):
+    if _ILLEGAL.search(name) and not (is_junk(name) and not _ILLEGAL.search(name.removesuffix("\r"))):
         raise ArchiveRefused("name_illegal", member=printable(name))
     path = unicodedata.normalize("NFC", "/".join(parts))
     too_long = len(path.encode()) > limits.name_bytes or any(len(part.encode()) > limits.part_bytes for part in parts)
@@ -29,10 +33,34 @@ def clean_path(name: str, limits: Limits) -> str:
     return path
 
 
+def block_name(name: str) -> str:
+    """What a block of this name is called here: the same, unless no key or no file could have the name."""
+    if is_name(name) and can_be_path(name):
+        return name
+    cleaned = clean_name(name)
+    if can_be_path(cleaned):
+        return cleaned
+    start = cleaned.replace(":", "_").strip("._").encode()[:120].decode("utf-8", "ignore")
+    return f"{start or 'name'}_{hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:12]}"
+
+
 def is_junk(path: str) -> bool:
     """What operating systems leave in archives on their own."""
     parts = path.split("/")
-    return parts[-1] in (".DS_Store", "Thumbs.db") or parts[-1].startswith("._") or "__MACOSX" in parts
+    return parts[-1] in (".DS_Store", "Icon\r") or parts[-1].startswith("._") or "__MACOSX" in parts
+
+
+def can_be_path(name: str) -> bool:
+    """Can a block of this name have a file of its own, and be found there again? (A `:` in a name is a folder.)"""
+    parts = name.split(":")
+    return all(
+        part not in ("", ".", "..") and len(part.encode()) <= _PART_BYTES and part != "__MACOSX" for part in parts
+    ) and not (
+        len(parts) > _MOST_PARTS
+        or len(name.encode()) > _NAME_BYTES
+        or is_junk(parts[-1])
+        or any(part.endswith((".xml", ".html")) for part in parts[:-1])
+    )
 
 
 def printable(name: str) -> str:

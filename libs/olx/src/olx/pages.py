@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from common.keys import clean_name, is_name
 from olx.model import Block, Course, local_key
-from olx.names import is_junk
+from olx.names import block_name, is_junk
 from olx.report import Report
 from olx.tree import Tree
 from olx.values import Json, load_json
@@ -24,11 +23,13 @@ def read_pages(course: Course, tree: Tree, report: Report, used: set[str]) -> No
         for below in (folder, f"{folder}/{course.run}"):
             for path in sorted(tree.files):
                 parent, _, name = path.rpartition("/")
-                if parent != below or name.endswith("~") or is_junk(path):
+                if parent != below or is_junk(path):
                     continue
                 used.add(path)
+                if name.endswith("~"):
+                    report.add("backup_ignored", f"{path} is an editor's backup", file=path, action="ignored")
+                    continue
                 _read_page(course, block_type, path, tree, report, seen)
-    _name_tabs(course)
 
 
 def _read_page(course: Course, block_type: str, path: str, tree: Tree, report: Report, seen: dict[str, str]) -> None:
@@ -48,10 +49,7 @@ def _read_page(course: Course, block_type: str, path: str, tree: Tree, report: R
         if text is None:
             report.add("not_utf8", f"{path} is not UTF-8 text", file=path, action="dropped")
             return
-    block_id = name if is_name(name) else clean_name(name)
-    if not block_id:
-        report.add("file_ignored", f"{path} has no name", file=path, action="ignored")
-        return
+    block_id = block_name(name)
     if block_id != name:
         report.add("name_cleaned", f"{path} is called {block_id!r} here", file=path, action="cleaned")
     key = local_key(block_type, block_id)
@@ -90,7 +88,15 @@ def tab_settings(course: Course, slug: str) -> dict[str, Json]:
     return settings
 
 
-def _name_tabs(course: Course) -> None:
+def name_tabs(course: Course) -> None:
+    """Give static tabs the names the list of tabs has for them, and the list the slugs that pages have here."""
+    tabs = course.blocks[course.root].settings.get("tabs")
+    for tab in tabs if isinstance(tabs, list) else []:
+        slug = tab.get("url_slug") if isinstance(tab, dict) else None
+        if isinstance(tab, dict) and isinstance(slug, str) and local_key("static_tab", slug) not in course.blocks:
+            renamed = block_name(slug) if slug else ""
+            if local_key("static_tab", renamed) in course.blocks:
+                tab["url_slug"] = renamed
     for block in course.blocks.values():
         if block.type == "static_tab":
             block.settings = {**tab_settings(course, block.id), **block.settings}

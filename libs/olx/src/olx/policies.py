@@ -1,10 +1,12 @@
 """Policy and grading files: settings that are kept beside the blocks, and win over them."""
 
-from common.keys import clean_name, is_name
+from olx.json_files import read_object
 from olx.model import Course, local_key
+from olx.names import block_name
 from olx.report import Report
+from olx.tags import CUSTOM_TAGS, is_known
 from olx.tree import Tree
-from olx.values import Json, coerce, load_json
+from olx.values import Json, coerce
 
 
 def read_policies(course: Course, tree: Tree, report: Report, used: set[str]) -> None:
@@ -22,11 +24,8 @@ def _read_policy(course: Course, tree: Tree, report: Report, used: set[str]) -> 
         return
     path = found[0]
     used.add(path)
-    policy = read_json_object(tree, path)
-    if policy is None:
-        report.add("policy_broken", f"{path} is not a JSON object", file=path, action="dropped")
-        return
-    for name, settings in policy.items():
+    policy = read_object(tree, path, report, "policy_broken", "dropped")
+    for name, settings in (policy or {}).items():
         if not isinstance(settings, dict):
             report.add("policy_broken", f"The entry {name!r} is not a JSON object", file=path, action="dropped")
             continue
@@ -35,6 +34,8 @@ def _read_policy(course: Course, tree: Tree, report: Report, used: set[str]) -> 
             message = f"The policy speaks of {name!r}, which is not in the course"
             report.add("policy_unknown_block", message, file=path, action="ignored")
             continue
+        if is_known(course.blocks[key].type) and "name" in settings and "display_name" not in settings:
+            settings = {"display_name": settings.pop("name"), **settings}
         _overlay(course.blocks[key].settings, settings, name, path, report)
 
 
@@ -52,7 +53,7 @@ def _block_of(name: str, course: Course) -> str:
     block_type, _, block_id = name.partition("/")
     if (block_type, block_id) == (course.kind, course.run):
         return course.root
-    return local_key(block_type, block_id if is_name(block_id) else clean_name(block_id))
+    return local_key("customtag" if block_type in CUSTOM_TAGS else block_type, block_name(block_id))
 
 
 def _read_grading(course: Course, tree: Tree, report: Report, used: set[str]) -> None:
@@ -60,14 +61,7 @@ def _read_grading(course: Course, tree: Tree, report: Report, used: set[str]) ->
         if path not in tree.files:
             continue
         used.add(path)
-        grading = read_json_object(tree, path)
-        if grading is None:
-            report.add("grading_broken", f"{path} is not a JSON object", file=path, action="dropped")
-        else:
+        grading = read_object(tree, path, report, "grading_broken", "dropped")
+        if grading is not None:
             course.blocks[course.root].fields["grading_policy"] = grading
         return
-
-
-def read_json_object(tree: Tree, path: str) -> dict[str, Json] | None:
-    value = load_json(tree.read(path).removeprefix(b"\xef\xbb\xbf"))
-    return value if isinstance(value, dict) else None

@@ -12,7 +12,7 @@ from olx.drafts import read_drafts
 from olx.errors import ArchiveRefused
 from olx.limits import Limits
 from olx.model import DETACHED_TYPES, Course, Kind
-from olx.pages import PAGE_FOLDERS, read_pages
+from olx.pages import PAGE_FOLDERS, name_tabs, read_pages
 from olx.policies import read_policies
 from olx.report import Report
 from olx.safe_xml import BrokenXml, Element, parse_xml
@@ -46,6 +46,10 @@ def read_course(tree: Tree, report: Report, limits: Limits) -> Course:
     used: set[str] = set()
     for path, code, message in tree.links_skipped:
         report.add("link_skipped", f"{message} ({code})", file=path, action="ignored")
+    if tree.junk:
+        message = f"{tree.junk} files that an operating system left in the archive"
+        report.add("junk_ignored", message, action="ignored")
+    _report_case_twins(tree, report)
     for folder in tree.other_roots:
         report.add("other_root", f"Another course lies in {folder}", file=folder, action="ignored")
     kind: Kind = "course" if "course.xml" in tree.files else "library"
@@ -57,8 +61,9 @@ def read_course(tree: Tree, report: Report, limits: Limits) -> Course:
     _read_root(element, course, reader, root_file)
     course.blocks = reader.blocks
     if kind == "course":
-        read_policies(course, tree, report, used)
         read_pages(course, tree, report, used)
+        read_policies(course, tree, report, used)
+        name_tabs(course)
         drafts = BlockReader(tree, report, limits, folder="drafts/", published=reader, used=used, broken=reader.broken)
         read_drafts(course, drafts, report)
     course.assets = read_assets(tree, report, used)
@@ -73,6 +78,14 @@ def read_course(tree: Tree, report: Report, limits: Limits) -> Course:
         files=len(tree.files),
     )
     return course
+
+
+def _report_case_twins(tree: Tree, report: Report) -> None:
+    seen: dict[str, str] = {}
+    for path in sorted(tree.files):
+        other = seen.setdefault(path.casefold(), path)
+        if other != path:
+            report.add("case_twins", f"{path} and {other} differ only in capital letters", file=path)
 
 
 def _parse_root(tree: Tree, path: str, limits: Limits) -> Element:
@@ -107,9 +120,11 @@ def _read_identity(element: Element, kind: Kind, path: str, tree: Tree, report: 
 
 
 def _read_root(element: Element, course: Course, reader: BlockReader, path: str) -> None:
+    reader.note_comments(element.itersiblings(preceding=True), path)
     if is_pointer(element):
         path = f"{course.kind}/{course.run.replace(':', '/')}.xml"
         element = _parse_root(reader.tree, path, reader.limits)
+        reader.note_comments(element.itersiblings(preceding=True), path)
         reader.used.add(path)
     for attribute in ("url_name", "org", course.kind, "library"):
         if course.kind == "library" and attribute in element.attrib:

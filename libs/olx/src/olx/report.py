@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from olx.codes import REPORT_CODES, Severity
+from olx.codes import REPORT_CODES, Action, Severity
 
 LISTED_PER_CODE: Final = 500
 
@@ -16,8 +16,7 @@ class Entry:
     message: str
     file: str | None = None
     line: int | None = None
-    action: str = "reported"
-    """What was done: reported, dropped, renamed, cleaned, ignored, shared, replaced."""
+    action: Action = "reported"
 
 
 @dataclass(slots=True)
@@ -28,7 +27,7 @@ class Report:
     codes: Counter[str] = field(default_factory=Counter)
 
     def add(
-        self, code: str, message: str, *, file: str | None = None, line: int | None = None, action: str = "reported"
+        self, code: str, message: str, *, file: str | None = None, line: int | None = None, action: Action = "reported"
     ) -> None:
         severity = REPORT_CODES[code][0]
         self.codes[code] += 1

@@ -10,7 +10,8 @@ from olx.limits import Limits
 
 Element = etree._Element
 
-_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<!DOCTYPE", re.DOTALL)
+# Atomic groups, so that a prolog of a thousand comments is walked once and not in every possible partition.
+_DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?>(?:<\?(?>.*?\?>)\s*|<!--(?>.*?-->)\s*)*)<!DOCTYPE", re.DOTALL)
 _DECLARED = re.compile(rb"\A\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _LEGACY = {b"iso-8859-1": "latin-1", b"latin-1": "latin-1", b"latin1": "latin-1", b"windows-1252": "cp1252"}
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -84,9 +85,33 @@ def outer_xml(element: Element) -> str:
     return etree.tostring(element, encoding="unicode", with_tail=False)
 
 
+def without_blanks(element: Element) -> str:
+    """The element as text, without the blanks that only indent it: what unnamed blocks are called after."""
+    parser = etree.XMLParser(remove_blank_text=True, resolve_entities=False, no_network=True)
+    return outer_xml(etree.fromstring(outer_xml(element), parser))
+
+
+def is_element(node: Element) -> bool:
+    """No comment, and no processing instruction."""
+    return not isinstance(node, etree._Comment | etree._ProcessingInstruction)
+
+
 def child_elements(element: Element) -> Iterator[Element]:
     """Children that are elements, not comments or processing instructions."""
-    return (child for child in element if not isinstance(child, etree._Comment | etree._ProcessingInstruction))
+    return filter(is_element, element)
+
+
+def remove_element(element: Element) -> None:
+    """Take the element out, and leave the text behind it where it is."""
+    parent, tail = element.getparent(), element.tail
+    if parent is None:
+        return
+    before = element.getprevious()
+    if tail and before is None:
+        parent.text = (parent.text or "") + tail
+    elif tail and before is not None:
+        before.tail = (before.tail or "") + tail
+    parent.remove(element)
 
 
 def loose_text(element: Element) -> str:

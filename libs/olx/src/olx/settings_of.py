@@ -2,15 +2,14 @@
 
 from olx.model import Block
 from olx.report import Report
-from olx.safe_xml import Element, child_elements, line_of
+from olx.safe_xml import Element, line_of
 from olx.tags import (
     FIELDS_ATTRIBUTE,
     KEPT_AS_WRITTEN,
-    LEAVES,
     NEVER_SETTINGS,
     SAID_ELSEWHERE,
     SETTINGS_ATTRIBUTE,
-    STRUCTURAL,
+    is_known,
 )
 from olx.values import decode, load_json
 
@@ -28,12 +27,14 @@ def read_settings(block: Block, element: Element, file: str, report: Report, *, 
         elif name in (FIELDS_ATTRIBUTE, SETTINGS_ATTRIBUTE):
             held.append(name)
         elif name in NEVER_SETTINGS:
-            if name not in SAID_ELSEWHERE:
+            if not is_known(block.type) and name != "url_name":
+                block.xml_attributes[name] = text
+            elif name not in SAID_ELSEWHERE:
                 message = f"{block.key} has the attribute {name}, which is not read as a setting"
                 report.add("attribute_ignored", message, file=file, line=line_of(element), action="ignored")
         elif is_draft and name in _DRAFT_ATTRIBUTES:
             continue
-        elif name == "name" and "display_name" not in element.attrib and block.type in STRUCTURAL | LEAVES:
+        elif name == "name" and "display_name" not in element.attrib and is_known(block.type):
             block.settings["display_name"] = decode("display_name", text)
         else:
             block.settings[name] = decode(name, text)
@@ -43,10 +44,10 @@ def read_settings(block: Block, element: Element, file: str, report: Report, *, 
             (block.fields if name == FIELDS_ATTRIBUTE else block.settings).update(values)
 
 
-def read_meta(block: Block, element: Element) -> None:
-    """Old courses keep further settings of a container as JSON in a <meta> child."""
-    for child in child_elements(element):
-        if child.tag == "meta" and child.text:
-            values = load_json(child.text)
-            if isinstance(values, dict):
-                block.settings.update(values)
+def read_meta(block: Block, meta: Element) -> bool:
+    """Old courses keep further settings of a block as JSON in a <meta> child; False when it holds none."""
+    values = load_json(meta.text) if meta.text else None
+    if not isinstance(values, dict):
+        return False
+    block.settings.update(values)
+    return True

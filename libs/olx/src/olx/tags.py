@@ -33,6 +33,12 @@ LEAVES: Final = frozenset({
 """Their child elements are content."""
 # fmt: on
 
+ROOTS: Final = frozenset({"course", "library"})
+"""Never below another block."""
+
+CUSTOM_TAGS: Final = frozenset({"book", "image", "slides", "videodev"})
+"""Old spellings of `<customtag impl="...">`."""
+
 FOLDERS: Final = frozenset(
     {"about", "assets", "custom_tags", "drafts", "info", "policies", "static", "static_import", "tabs"}
 )
@@ -65,3 +71,8 @@ FIELDS_ATTRIBUTE: Final = "lectern-fields"
 
 SETTINGS_ATTRIBUTE: Final = "lectern-settings"
 """Holds, as JSON, settings whose names cannot be attributes."""
+
+
+def is_known(block_type: str) -> bool:
+    """Is this one of the types whose attributes and children have a known meaning?"""
+    return block_type in STRUCTURAL or block_type in LEAVES

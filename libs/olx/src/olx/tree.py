@@ -46,6 +46,8 @@ class Tree:
     other_roots: list[str] = field(default_factory=list)
     ignored: int = 0
     """Files of the archive outside the course's folder."""
+    junk: int = 0
+    """Files that operating systems left in the archive."""
 
     def read(self, path: str) -> bytes:
         file = self.files[path]
@@ -64,6 +66,7 @@ class Intake:
     links: dict[str, Link] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     members: int = 0
+    junk: int = 0
     unpacked: int = 0
     in_memory: int = 0
     deadline: float = 0.0
@@ -103,12 +106,16 @@ class Intake:
 
     def add_link(self, path: str, target: str, *, is_hard: bool) -> None:
         self._claim(path)
-        self.links[path] = Link(target, is_hard)
+        if is_junk(path):
+            self.junk += 1
+        else:
+            self.links[path] = Link(target, is_hard)
 
     def add_file(self, path: str, size: int, read: ReadChunk) -> None:
         """Take exactly `size` bytes from `read`."""
         self._claim(path)
         if is_junk(path):
+            self.junk += 1
             _skip(read, size, path, self.check_time)
             return
         is_static = any(part in STATIC_FOLDERS for part in path.split("/")[:-1])

@@ -72,7 +72,7 @@ def asset_paths(course: Course) -> dict[str, str]:
         path = asset.import_path or asset.displayname
         flat = clean_asset_name(path)
         fits = flat == name or (flat in course.assets and other_name(path) == name)
-        if not fits or path in taken or is_junk(path) or "\\" in path:
+        if not fits or path in taken or is_junk(path) or "\\" in path or path.endswith("~"):
             path = name
         taken.add(path)
         paths[name] = path
@@ -122,7 +122,11 @@ def _write_course_root(course: Course, files: dict[str, str]) -> None:
     shown = Block("course", run, fields, settings, children, root.xml_attributes)
     definition = write_block(shown, only=frozenset(settings) - _POLICY_ONLY).definition
     files[f"course/{run.replace(':', '/')}.xml"] = _with_properties(definition, settings)
-    policy: dict[str, Json] = {f"course/{run}": settings}
+    # Alone, the old setting `name` of a policy is read as the display name.
+    is_shown = "display_name" in settings
+    policy: dict[str, Json] = {
+        f"course/{run}": {name: value for name, value in settings.items() if is_shown or name != "name"}
+    }
     for block in course.blocks.values():
         if block.type in DETACHED_TYPES:
             implied = tab_settings(course, block.id) if block.type == "static_tab" else {}

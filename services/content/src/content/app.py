@@ -16,6 +16,7 @@ from content.blocks.routes import router as blocks
 from content.commands.retention import keep_forgetting
 from content.consumers import subscriptions
 from content.courses.routes import router as courses
+from content.history.routes import router as history
 from content.items.routes import router as items
 from content.settings import Settings
 from content.teams.routes import router as teams
@@ -34,7 +35,10 @@ def create_app(resources: Resources) -> FastAPI:
         ]
     )
     app = build_app(
-        resources, title="content", routers=[authoring, courses, items, blocks, assets, teams, parking], errors=errors
+        resources,
+        title="content",
+        routers=[authoring, courses, items, blocks, assets, teams, history, parking],
+        errors=errors,
     )
     settings = resources.settings
     app.state.trees = TreeCache(blocks=settings.tree_cache_blocks if isinstance(settings, Settings) else 200_000)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from enrollment.commands.models import Options
 from enrollment.commands.schemas import Item, RefusedWhole, Unreadable, read_command
+from enrollment.enrollments.models import Options
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ITEM = {"username": "alice", "course_id": "course-v1:O+C+R"}

@@ -12,7 +12,7 @@ from common.process import Service
 from common.resources import Resources
 from gateway.accounts.passwords import Passwords
 from gateway.accounts.routes import router as accounts_router
-from gateway.consumers import SUBSCRIPTIONS
+from gateway.consumers import subscriptions
 from gateway.context import Gateway
 from gateway.health.documents import Documents
 from gateway.health.routes import documents_router
@@ -141,5 +141,5 @@ SERVICE = Service(
     package="gateway",
     settings=Settings,
     create_app=create_app,
-    subscriptions=lambda _: SUBSCRIPTIONS,
+    subscriptions=subscriptions,
 )

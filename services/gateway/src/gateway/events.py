@@ -55,3 +55,29 @@ class UsersRetired(Event):
     batch_field: ClassVar[str | None] = "users"
 
     users: list[RetiredUser] = Field(min_length=1, max_length=MOST_ITEMS)
+
+
+class LinkState(BaseModel):
+    """Whose key it is in an organization, at a version; `removed` is the tombstone, then the key may be a placeholder.
+
+    A key that passes to another account is a new link with an id of its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: int
+    user_id: int
+    username: str
+    organization: str
+    external_key: str
+    version: int
+    removed: bool = False
+
+
+class ExternalIdsLinked(Event):
+    """Organizations' own keys were linked to accounts, or their links were removed."""
+
+    type: ClassVar[str] = "accounts.external_id.linked.v1"
+    batch_field: ClassVar[str | None] = "links"
+
+    links: list[LinkState] = Field(min_length=1, max_length=MOST_ITEMS)

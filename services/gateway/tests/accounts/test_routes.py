@@ -1,9 +1,13 @@
 """The accounts API over HTTP, with the outbox looked at."""
 
 import time
+import uuid
 
 import orjson
 import pytest
+
+from common.messaging import Message
+from gateway.accounts.commands import DeleteLinkedHandler
 
 
 async def announced(connect, database_url, type_):
@@ -213,6 +217,40 @@ async def test_external_ids_are_linked_once_and_leave_a_tombstone(client, staff,
         "select version, removed_at from external_ids where external_key = '42' order by id"
     )
     assert [(row["version"], row["removed_at"] is not None) for row in rows] == [(2, True), (1, False)]
+    said = [
+        link
+        for payload in await announced(connect, database_url, "accounts.external_id.linked.v1")
+        for link in payload["links"]
+        if link["external_key"] == "42"
+    ]
+    assert [(link["version"], link["removed"]) for link in said] == [(1, False), (2, True), (1, False)]
+    assert {link["username"] for link in said} == {"linked"}
+    assert said[0]["id"] == made["id"] != said[2]["id"]
+
+
+async def test_linked_accounts_are_retired_by_command(client, staff, a_user, connect, database_url, gateway):
+    names = ("reset-one", "reset-two", "reset-not")
+    for number, name in enumerate(names):
+        await a_user(name)
+        organization = "ResetX" if name != "reset-not" else "KeptX"
+        body = {"username": name, "organization": organization, "external_key": f"key-{number}"}
+        assert (await client.post("/api/accounts/v1/external_ids", json=body, headers=staff)).status_code == 201
+    body = orjson.dumps({"command_id": "reset-1", "organization": "ResetX"})
+    handler = DeleteLinkedHandler(b"a pepper of these tests")
+    for _ in range(2):  # a second time changes nothing
+        async with gateway.resources.sessions.begin() as session:
+            await handler(session, [Message(id=uuid.uuid4(), type="accounts.delete_linked.v1", body=body, headers={})])
+    for name in names:
+        status = (await client.get(f"/api/accounts/v1/users/{name}", headers=staff)).status_code
+        assert status == (200 if name == "reset-not" else 404)
+    said = [
+        link
+        for payload in await announced(connect, database_url, "accounts.external_id.linked.v1")
+        for link in payload["links"]
+        if link["organization"] == "ResetX" and link["removed"]
+    ]
+    assert len(said) == 2
+    assert not any(link["external_key"].startswith("key-") for link in said)
 
 
 async def test_org_roles_are_held_once(client, staff, a_user):

@@ -4,10 +4,11 @@ import jsonschema
 import orjson
 import pytest
 
-from gateway.events import UsersChanged, UsersRetired
+from gateway.consumers import HEARS
+from gateway.events import ExternalIdsLinked, UsersChanged, UsersRetired
 
 
-@pytest.mark.parametrize("announced", [UsersChanged, UsersRetired])
+@pytest.mark.parametrize("announced", [UsersChanged, UsersRetired, ExternalIdsLinked])
 def test_every_sample_is_what_is_announced(repository, announced):
     found = sorted((repository / "contracts/events/gateway").glob(f"{announced.type}.sample*.json"))
     assert found
@@ -24,3 +25,11 @@ async def test_a_stored_announcement_fits_the_schema(client, a_user, connect, da
     for row in rows:
         validator.validate(orjson.loads(row["payload"]))
     assert rows
+
+
+@pytest.mark.parametrize("type_", HEARS)
+def test_every_sample_command_is_read(repository, type_):
+    found = sorted((repository / "contracts/commands/gateway").glob(f"{type_}.sample*.json"))
+    assert found
+    for path in found:
+        HEARS[type_].model_validate_json(path.read_bytes())

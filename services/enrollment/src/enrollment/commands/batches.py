@@ -9,27 +9,15 @@ from typing import Final
 import asyncpg
 
 from common.keys import CourseKey, InvalidKey
-from enrollment.commands import queries, waiting
-from enrollment.commands.models import (
-    TEXTS,
-    Course,
-    Decision,
-    Learner,
-    Place,
-    Wish,
-    decide_enroll,
-    decide_unenroll,
-)
+from enrollment.commands import waiting
 from enrollment.commands.schemas import CommandRead, Item
-from enrollment.enrollments.changes import Batch, Change, Origin, RacedError, announce
-from enrollment.outgoing import record_all
+from enrollment.enrollments.changes import Origin, RacedError
+from enrollment.enrollments.models import TEXTS, Course, Decision, Wish
+from enrollment.enrollments.setting import ATTEMPTS, INDEXES_ONLY, Aim, decide_and_store
+from enrollment.enrollments.situation import Known, find_known
 
 _EMAIL: Final = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
-_ATTEMPTS: Final = 5
 _WAVE: Final = 5000
-
-# statements planned while their tables were small would keep a sequential scan
-_INDEXES_ONLY: Final = "set local enable_seqscan = off"
 
 
 @dataclass(slots=True)
@@ -104,11 +92,14 @@ class Slot:
     job: Job
     index: int
     course: Course
-    learner: Learner | None
+    aim: Aim | None
     email: str
     wish: Wish
     cohort: str | None
     pair: tuple[int | str, int]
+
+    def entry(self) -> waiting.Entry:
+        return waiting.Entry(self.email, self.course, self.job.command, self.wish, self.cohort)
 
 
 Results = Mapping[tuple[str, str], Mapping[int, Result]]
@@ -116,14 +107,14 @@ Results = Mapping[tuple[str, str], Mapping[int, Result]]
 
 async def carry_out(connection: asyncpg.Connection, commands: Sequence[CommandRead], *, now: datetime) -> Results:
     """Apply the commands' items in the order of the commands, inside the connection's transaction."""
-    await connection.execute(_INDEXES_ONLY)
+    await connection.execute(INDEXES_ONLY)
     items = [item for command in commands for item in command.items.values() if not isinstance(item, str)]
     emails = {item.email.lower() for item in items if item.email and not item.username}
     if emails:
         await waiting.exclude_new_accounts(connection)
     keys = _parse_keys({item.course_id for item in items})
     names = {item.username for item in items if item.username}
-    known = await queries.find_known(connection, names, emails, (key for key in keys.values() if key))
+    known = await find_known(connection, names, emails, (key for key in keys.values() if key))
     jobs = [Job.of(command) for command in commands]
     for wave in _waves(_slots(job, keys, known) for job in jobs):
         await _carry_out_wave(connection, wave, now=now)
@@ -140,7 +131,7 @@ def _parse_keys(texts: Iterable[str]) -> dict[str, str | None]:
     return keys
 
 
-def _slots(job: Job, keys: Mapping[str, str | None], known: queries.Known) -> list[Slot]:
+def _slots(job: Job, keys: Mapping[str, str | None], known: Known) -> list[Slot]:
     """The command's items that can be decided; the others get their result here. Of duplicates the last one counts."""
     found: dict[tuple[int | str, int], Slot] = {}
     for index, item in reversed(list(job.command.items.items())):
@@ -154,9 +145,7 @@ def _slots(job: Job, keys: Mapping[str, str | None], known: queries.Known) -> li
     return list(reversed(found.values()))
 
 
-def _resolve(
-    job: Job, index: int, item: Item | str, keys: Mapping[str, str | None], known: queries.Known
-) -> Slot | Result:
+def _resolve(job: Job, index: int, item: Item | str, keys: Mapping[str, str | None], known: Known) -> Slot | Result:
     if isinstance(item, str):
         return rejected("malformed", item)
     key = keys[item.course_id]
@@ -177,9 +166,11 @@ def _resolve(
         learner = known.by_email.get(email)
     else:
         return rejected("unknown_program")
-    cohort = item.cohort if job.command.kind == "enroll" and item.is_active is not False else None
-    who = learner.user_id if learner else email
-    return Slot(job, index, course, learner, email, job.wish_of(item), cohort, (who, course.n))
+    enrolls = job.command.kind == "enroll"
+    cohort = item.cohort if enrolls and item.is_active is not False else None
+    wish = job.wish_of(item)
+    aim = Aim(learner, course, wish if enrolls else None, job.origin, cohort) if learner else None
+    return Slot(job, index, course, aim, email, wish, cohort, (learner.user_id if learner else email, course.n))
 
 
 def _waves(commands: Iterable[Sequence[Slot]]) -> Iterator[list[Slot]]:
@@ -198,88 +189,21 @@ def _waves(commands: Iterable[Sequence[Slot]]) -> Iterator[list[Slot]]:
 
 
 async def _carry_out_wave(connection: asyncpg.Connection, wave: Sequence[Slot], *, now: datetime) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             async with connection.transaction():
                 await _decide_and_store(connection, wave, now=now)
         except RacedError:
-            if attempt == _ATTEMPTS:
+            if attempt == ATTEMPTS:
                 raise
         else:
             return
 
 
 async def _decide_and_store(connection: asyncpg.Connection, wave: Sequence[Slot], *, now: datetime) -> None:
-    placed = [(slot, slot.learner) for slot in wave if slot.learner]
-    situation = await queries.lock_situation(connection, [(who, slot.course) for slot, who in placed], now=now)
-    named = [(slot.course.n, slot.cohort) for slot in wave if slot.cohort]
-    cohorts = await queries.find_cohorts(connection, {n for n, _ in named}, {name for _, name in named})
-    batch = Batch()
-    for slot, learner in placed:
-        place = situation.place(learner, slot.course)
-        cohort = cohorts.get((slot.course.n, slot.cohort)) if slot.cohort else None
-        decision = _decide(slot, place, now=now, cohort_missing=slot.cohort is not None and cohort is None)
+    placed = [slot for slot in wave if slot.aim]
+    decisions = await decide_and_store(connection, [slot.aim for slot in placed if slot.aim], now=now)
+    unknown = [slot for slot in wave if not slot.aim]
+    decisions += await waiting.store_entries(connection, [slot.entry() for slot in unknown], now=now)
+    for slot, decision in zip([*placed, *unknown], decisions, strict=True):
         slot.job.results[slot.index] = result(decision)
-        _collect(batch, slot, place, decision, cohort)
-    batch.seats += [(n, seats.delta) for n, seats in situation.seats.items() if seats.delta]
-    await batch.store(connection)
-    await record_all(connection, announce(batch.changes, now=now))
-    unknown = [slot for slot in wave if not slot.learner]
-    entries = [
-        waiting.Entry(
-            email=slot.email,
-            course=slot.course,
-            command=slot.job.command,
-            wish=slot.wish,
-            cohort=slot.cohort,
-            cohort_missing=slot.cohort is not None and (slot.course.n, slot.cohort) not in cohorts,
-        )
-        for slot in unknown
-    ]
-    decisions = await waiting.store_entries(connection, entries, now=now)
-    for slot, decision in zip(unknown, decisions, strict=True):
-        slot.job.results[slot.index] = result(decision)
-
-
-def _decide(slot: Slot, place: Place, *, now: datetime, cohort_missing: bool) -> Decision:
-    command = slot.job.command
-    if command.kind == "unenroll":
-        return decide_unenroll(place, issued_at=command.issued_at)
-    if cohort_missing:
-        return Decision("rejected", "unknown_cohort")
-    return decide_enroll(slot.wish, place, now=now, issued_at=command.issued_at)
-
-
-def _collect(batch: Batch, slot: Slot, place: Place, decision: Decision, cohort: int | None) -> None:
-    if decision.outcome == "rejected" or decision.code == "superseded":
-        return
-    command, standing = slot.job.command, place.standing
-    user_id, n = place.learner.user_id, place.course.n
-    if decision.mode is not None and decision.is_active is not None:
-        batch.changes.append(
-            Change(
-                user_id=user_id,
-                username=place.learner.username,
-                course_n=n,
-                course_key=place.course.key,
-                mode=decision.mode,
-                is_active=decision.is_active,
-                old_version=standing.version,
-                old_mode=standing.mode,
-                old_active=standing.is_active,
-                requested_mode=slot.wish.mode,
-                requested_active=decision.is_active,
-                forced=slot.wish.options.any,
-                origin=slot.job.origin,
-            )
-        )
-        if decision.is_active and place.allowed_id is not None and place.allowed_to is None:
-            batch.bound.append((place.allowed_id, user_id))
-    elif standing.version:
-        batch.touched.append((user_id, n, command.issued_at))
-    else:
-        batch.marked.append((user_id, n, command.issued_at))
-    if slot.wish.attributes and command.kind == "enroll":
-        batch.attributes += [(user_id, n, *attribute) for attribute in slot.wish.attributes]
-    if cohort is not None:
-        batch.cohorts.append((user_id, n, cohort))

@@ -15,9 +15,9 @@ from common.messaging import Message, Permanent
 from common.messaging.envelope import REQUEST_ID, TRACEPARENT
 from enrollment.commands import queries
 from enrollment.commands.batches import Result, Results, carry_out
-from enrollment.commands.models import DEFERRABLE, Options
 from enrollment.commands.schemas import CommandRead, Item, Kind, RefusedWhole, Unreadable, read_command, read_items
 from enrollment.enrollments.changes import RacedError
+from enrollment.enrollments.models import DEFERRABLE, Options
 from enrollment.events import CommandCompleted
 from enrollment.outgoing import Outgoing, record_all
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from enrollment.commands.models import Options
+from enrollment.enrollments.models import Options
 
 MAX_ITEMS: Final = 500
 MAX_ID: Final = 255

@@ -8,10 +8,10 @@ from typing import Final
 import asyncpg
 import orjson
 
-from enrollment.commands import queries
-from enrollment.commands.models import Course, Decision, Learner, Place, Seats, Wish
 from enrollment.commands.schemas import CommandRead
+from enrollment.enrollments import situation as facts
 from enrollment.enrollments.changes import Batch, Change, Origin, announce
+from enrollment.enrollments.models import Course, Decision, Learner, Place, Seats, Wish
 from enrollment.outgoing import record_all
 
 # A command that finds no account and an account that finds no entry must not both commit. Commands that name addresses
@@ -57,7 +57,6 @@ class Entry:
     command: CommandRead
     wish: Wish
     cohort: str | None
-    cohort_missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +78,17 @@ async def store_entries(connection: asyncpg.Connection, entries: Sequence[Entry]
     rows = await connection.fetch(_ENTRIES, [entry.email for entry in entries], [entry.course.key for entry in entries])
     known = {(row["email"], row["course_key"]): _Known(row["id"], row["user_id"], row["commanded_at"]) for row in rows}
     limited = {entry.course.n: entry.course for entry in entries if entry.course.capacity is not None}
-    seats = await queries.lock_seats(connection, limited.values())
+    seats = await facts.lock_seats(connection, limited.values())
+    named = [(entry.course.n, entry.cohort) for entry in entries if entry.cohort]
+    cohorts = await facts.find_cohorts(connection, {n for n, _ in named}, {name for _, name in named})
     decisions = [
-        _decide(entry, known.get((entry.email, entry.course.key)), seats.get(entry.course.n), now=now)
+        _decide(
+            entry,
+            known.get((entry.email, entry.course.key)),
+            seats.get(entry.course.n),
+            now=now,
+            cohort_missing=entry.cohort is not None and (entry.course.n, entry.cohort) not in cohorts,
+        )
         for entry in entries
     ]
     decided = list(zip(entries, decisions, strict=True))
@@ -112,14 +119,16 @@ async def store_entries(connection: asyncpg.Connection, entries: Sequence[Entry]
     return decisions
 
 
-def _decide(entry: Entry, known: _Known | None, seats: Seats | None, *, now: datetime) -> Decision:
+def _decide(
+    entry: Entry, known: _Known | None, seats: Seats | None, *, now: datetime, cohort_missing: bool
+) -> Decision:
     if known and known.commanded_at is not None and entry.command.issued_at < known.commanded_at:
         return Decision("unchanged", "superseded")
     if entry.command.kind == "unenroll" or not entry.wish.is_active:
         return Decision("unenrolled") if known and known.user_id is None else Decision("unchanged", "not_enrolled")
     if known and known.user_id is not None:
         return Decision("rejected", "address_used")
-    if entry.cohort_missing:
+    if cohort_missing:
         return Decision("rejected", "unknown_cohort")
     options, course = entry.wish.options, entry.course
     mode = entry.wish.mode or course.default_mode(now)
@@ -145,7 +154,7 @@ async def enroll_waiting(connection: asyncpg.Connection, user_ids: Collection[in
     rows = await connection.fetch(_DUE, list(user_ids))
     if not rows:
         return 0
-    known = await queries.find_known(connection, (), (), {row["course_key"] for row in rows})
+    known = await facts.find_known(connection, (), (), {row["course_key"] for row in rows})
     # two addresses may have led to one account: its first entry counts
     due: dict[tuple[int, int], asyncpg.Record] = {}
     for row in rows:
@@ -155,8 +164,8 @@ async def enroll_waiting(connection: asyncpg.Connection, user_ids: Collection[in
         (Learner(row["user_id"], row["username"], row["email"], row["is_staff"]), known.courses[row["course_key"]])
         for row in due.values()
     ]
-    situation = await queries.lock_situation(connection, pairs, now=now)
-    cohorts = await queries.find_cohorts(
+    situation = await facts.lock_situation(connection, pairs, now=now)
+    cohorts = await facts.find_cohorts(
         connection, {course.n for _, course in pairs}, {row["cohort"] for row in rows if row["cohort"]}
     )
     batch = Batch()

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.database import Base
-from gateway.events import UserState
+from gateway.events import LinkState, UserState
 
 
 class User(Base):
@@ -66,6 +66,17 @@ class ExternalId(Base):
     def remove(self, now: datetime) -> None:
         self.removed_at = now
         self.version += 1
+
+    def state(self, username: str) -> LinkState:
+        return LinkState(
+            id=self.id,
+            user_id=self.user_id,
+            username=username,
+            organization=self.organization,
+            external_key=self.external_key,
+            version=self.version,
+            removed=self.removed_at is not None,
+        )
 
 
 class OrgRole(Base):

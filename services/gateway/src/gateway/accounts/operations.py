@@ -19,7 +19,7 @@ from gateway.accounts import queries
 from gateway.accounts.errors import AccountRetired, GrantNotYours, LinkTaken, UserNotFound, UserTaken, UserTwice
 from gateway.accounts.models import CreatorGrant, ExternalId, OrgRole, User, is_wider
 from gateway.accounts.schemas import NewUser, UserChanges
-from gateway.events import MOST_ITEMS, RetiredUser, UsersChanged, UsersRetired, UserState
+from gateway.events import MOST_ITEMS, ExternalIdsLinked, LinkState, RetiredUser, UsersChanged, UsersRetired, UserState
 
 # ids are handed out in the order of the list
 INSERT_USERS = """
@@ -133,7 +133,7 @@ async def retire_user(session: AsyncSession, username: str, *, pepper: bytes, no
         if done := await queries.find_user(session, replacement):
             return done
         raise UserNotFound(f"No user is called {username}.")
-    await _take_links(session, user, now)
+    links = await _take_links(session, user, now)
     former_username, former_email = user.username, user.email
     if user.retire(now, replacement=replacement):
         await _forget(session, user.user_id, CREDENTIALS)
@@ -151,15 +151,24 @@ async def retire_user(session: AsyncSession, username: str, *, pepper: bytes, no
         aggregate = f"user:{user.user_id}"
         outbox.record(session, UsersRetired(users=[retired]), aggregate=aggregate, version=user.version)
         announce_users(session, [user.state()])
+    for link in links:
+        _announce_link(session, link.state(user.username))
     return user
 
 
-async def _take_links(session: AsyncSession, user: User, now: datetime) -> None:
+async def _take_links(session: AsyncSession, user: User, now: datetime) -> list[ExternalId]:
     """Turn a person's external ids into tombstones that no longer hold the key."""
+    taken = []
     query = queries.external_ids(username=user.username, organization=None)
     for link, _ in (await session.execute(query.with_for_update(of=ExternalId))).tuples():
         link.remove(now)
         link.external_key = f"retired:{link.id}"
+        taken.append(link)
+    return taken
+
+
+def _announce_link(session: AsyncSession, state: LinkState) -> None:
+    outbox.record(session, ExternalIdsLinked(links=[state]), aggregate=f"external_id:{state.id}", version=state.version)
 
 
 async def _forget(session: AsyncSession, user_id: int, tables: Sequence[str]) -> None:
@@ -179,12 +188,23 @@ async def link_external_id(
     except IntegrityError as error:
         raise LinkTaken from error
     await session.refresh(link)
+    _announce_link(session, link.state(user.username))
     return link, user.username
 
 
 async def unlink_external_id(session: AsyncSession, number: int, *, now: datetime) -> None:
-    link, _ = await queries.get_external_id(session, number, lock=True)
+    link, username = await queries.get_external_id(session, number, lock=True)
     link.remove(now)
+    _announce_link(session, link.state(username))
+
+
+async def retire_linked_users(session: AsyncSession, organization: str, *, pepper: bytes, now: datetime) -> int:
+    """Retire every account that an external id of the organization is linked to; returns how many."""
+    query = queries.external_ids(username=None, organization=organization)
+    names = sorted({username for _, username in (await session.execute(query)).tuples()})
+    for username in names:
+        await retire_user(session, username, pepper=pepper, now=now)
+    return len(names)
 
 
 async def give_org_role(session: AsyncSession, *, username: str, org: str, role: str) -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""The rules of enrollment by command, without I/O: what an item does to a learner in a course, or why not.
+"""The rules of enrollment in bulk, without I/O: what a wish does to a learner in a course, or why not.
 
 They are the rules of the HTTP API's create branch, with explicit options instead of `force_enrollment`; a mode that is
 named and differs is applied, since who may publish commands is privileged.
@@ -40,16 +40,23 @@ DEFERRABLE: Final = frozenset({"unknown_learner", "unknown_course", "mode_unavai
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The checks a command asks to leave out."""
+    """The checks to be left out. `any_mode`, also one the course does not offer, is nothing a command can ask for."""
 
     ignore_window: bool = False
     ignore_capacity: bool = False
     ignore_invitation: bool = False
     ignore_mode_expiry: bool = False
+    any_mode: bool = False
 
     @property
     def any(self) -> bool:
-        return self.ignore_window or self.ignore_capacity or self.ignore_invitation or self.ignore_mode_expiry
+        return (
+            self.ignore_window
+            or self.ignore_capacity
+            or self.ignore_invitation
+            or self.ignore_mode_expiry
+            or self.any_mode
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +168,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an item asks for."""
+    """What is asked for. With `replaces`, an active enrollment in none of these modes keeps the mode it has."""
 
     mode: str | None = None
     is_active: bool = True
     attributes: tuple[tuple[str, str, str], ...] = ()
     options: Options = Options()
+    replaces: frozenset[str] | None = None
 
 
 def decide_enroll(wish: Wish, place: Place, *, now: datetime, issued_at: datetime) -> Decision:
@@ -177,11 +185,12 @@ def decide_enroll(wish: Wish, place: Place, *, now: datetime, issued_at: datetim
     expired = wish.options.ignore_mode_expiry or not wish.is_active
     if standing.is_active and wish.is_active:
         mode = wish.mode or standing.mode or DEFAULT_MODE
-        if mode == standing.mode:
+        if mode == standing.mode or (wish.replaces is not None and standing.mode not in wish.replaces):
             return Decision("unchanged", "already_enrolled")
     else:
         mode = wish.mode or (standing.mode if standing.mode and not wish.is_active else course.default_mode(now))
-    if (wish.mode or not standing.is_active) and not course.offers(mode, now, expired=expired):
+    checked = (wish.mode or not standing.is_active) and not wish.options.any_mode
+    if checked and not course.offers(mode, now, expired=expired):
         return Decision("rejected", "mode_unavailable")
     if mode == "credit" and wish.attributes and not any(a[:2] == ("credit", "provider_id") for a in wish.attributes):
         return Decision("rejected", "attributes_missing")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from enrollment.commands.models import (
+from enrollment.enrollments.models import (
     DEFERRABLE,
     TEXTS,
     Course,
