@@ -24,6 +24,10 @@ from enrollment.course_copies.operations import store_courses
 from enrollment.course_copies.schemas import CourseHeard, ModeHeard
 from enrollment.course_teams.operations import store_teams
 from enrollment.course_teams.schemas import MemberHeard, TeamChanged
+from enrollment.program_enrollments.linking import realise_links
+from enrollment.program_enrollments.operations import Author
+from enrollment.programs.operations import store_links, store_programs
+from enrollment.programs.schemas import LinkHeard, ProgramHeard
 from enrollment.settings import Settings
 
 T = TypeVar("T")
@@ -96,7 +100,8 @@ class Client:
         if json is not None:
             more["content"] = orjson.dumps(json)
             headers.setdefault("content-type", "application/json")
-        return await self.http.request(method, f"/api/enrollment/v1/{path}", headers=headers, **more)  # type: ignore[arg-type]
+        url = path if path.startswith("/") else f"/api/enrollment/v1/{path}"
+        return await self.http.request(method, url, headers=headers, **more)  # type: ignore[arg-type]
 
     async def enroll(self, caller: Caller, course: str = OPEN, **fields: object) -> httpx.Response:
         return await self.send("POST", "enrollment", caller, json={"course_details": {"course_id": course}, **fields})
@@ -167,6 +172,40 @@ class World:
                 self.db, [TeamChanged(course_id=course_id, members=(member,))], recount_at=datetime.now(UTC)
             )
 
+    async def program(
+        self, number: int = 1, *course_ids: str, organization: str | None = "Org", **fields: object
+    ) -> str:
+        """A program with these runs in its own list; returns its uuid."""
+        uuid = program_uuid(number)
+        values = {
+            "uuid": uuid,
+            "type": "Masters",
+            "marketing_slug": f"masters/{number}",
+            "title": f"Program {number}",
+            "authoring_organizations": [{"key": organization}] if organization else [],
+            "courses": [{"course_runs": [{"key": key} for key in course_ids]}],
+            "curricula": [{"uuid": CURRICULUM, "is_active": True}],
+            **fields,
+        }
+        heard = ProgramHeard.model_validate({**values, "version": next(self._versions)})
+        async with self.db.transaction():
+            await store_programs(self.db, [heard])
+        return uuid
+
+    async def link(self, number: int, name: str, key: str, *, organization: str = "Org", removed: bool = False) -> None:
+        """An external id is linked to an account, or no more."""
+        link = LinkHeard(
+            id=number,
+            user_id=user_id(name),
+            organization=organization,
+            external_key=key,
+            version=next(self._versions),
+            removed=removed,
+        )
+        async with self.db.transaction():
+            keys = await store_links(self.db, [link])
+            await realise_links(self.db, keys, author=Author(None, "link"), now=datetime.now(UTC))
+
     async def cohort(self, course_id: str, name: str) -> None:
         await self.db.execute(
             "insert into cohort (course_n, name) select n, $2 from course where key = $1", course_id, name
@@ -236,6 +275,13 @@ class World:
 
     async def history(self) -> list[asyncpg.Record]:
         return list(await self.db.fetch("select * from enrollment_history order by id"))
+
+
+CURRICULUM = "00000000-1111-2222-3333-444444444444"
+
+
+def program_uuid(number: int) -> str:
+    return f"5b2c7a52-0d0f-4f43-8a3e-{number:012d}"
 
 
 def user_id(name: str) -> int:

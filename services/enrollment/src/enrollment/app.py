@@ -3,12 +3,14 @@
 from fastapi import FastAPI
 
 from common.app import build_app
-from common.errors import ErrorFamilies, developer_message_style, message_style
+from common.errors import ErrorFamilies, detail_style, developer_message_style, message_style
 from common.messaging.parking.routes import router as parking
 from common.process import Service
 from common.resources import Resources
 from enrollment.consumers import subscriptions
 from enrollment.enrollments import routes as enrollments
+from enrollment.program_enrollments import learner_routes as learner_programs
+from enrollment.program_enrollments import routes as program_enrollments
 from enrollment.settings import Settings
 from enrollment.sweeps import background
 
@@ -16,6 +18,8 @@ ERRORS = ErrorFamilies(
     [
         ("/api/enrollment/v1", message_style),
         ("/api/enrollment/v1/enrollments", developer_message_style),
+        ("/api/program_enrollments/v1", developer_message_style),
+        ("/api/program_enrollments/v1/integration-reset", detail_style),
     ]
 )
 
@@ -24,7 +28,7 @@ def create_app(resources: Resources) -> FastAPI:
     return build_app(
         resources,
         title="Lectern enrollment",
-        routers=[enrollments.router, parking],
+        routers=[enrollments.router, learner_programs.router, program_enrollments.router, parking],
         errors=ERRORS,
     )
 

@@ -18,6 +18,11 @@ from enrollment.course_copies.operations import store_courses
 from enrollment.course_copies.schemas import CoursesChanged
 from enrollment.course_teams.operations import store_teams
 from enrollment.course_teams.schemas import TeamChanged
+from enrollment.program_enrollments.linking import realise_links
+from enrollment.program_enrollments.maintenance import retire_keys
+from enrollment.program_enrollments.operations import Author
+from enrollment.programs.operations import note_accounts, store_links, store_programs
+from enrollment.programs.schemas import LinksChanged, ProgramsChanged, UsersRetired
 from enrollment.settings import Settings
 
 # every statement that began before a course had a limit is over by then
@@ -31,6 +36,9 @@ HEARS: Final[Mapping[str, type[BaseModel]]] = {
     "accounts.user.changed.v1": UsersChanged,
     "course_catalog.course.changed.v1": CoursesChanged,
     "content.course_team.changed.v1": TeamChanged,
+    "course_catalog.program.changed.v1": ProgramsChanged,
+    "accounts.external_id.linked.v1": LinksChanged,
+    "accounts.user.retired.v1": UsersRetired,
     ENROLL: EnrollHeard,
     UNENROLL: UnenrollHeard,
 }
@@ -39,7 +47,9 @@ HEARS: Final[Mapping[str, type[BaseModel]]] = {
 async def hear_accounts(session: AsyncSession, messages: Sequence[Message]) -> None:
     """accounts.user.changed.v1"""
     users = [user for message in messages for user in message.parse(UsersChanged).users]
-    await store_accounts(await raw(session), users, now=datetime.now(UTC))
+    connection = await raw(session)
+    await store_accounts(connection, users, now=datetime.now(UTC))
+    await note_accounts(connection, {user.user_id for user in users})
 
 
 async def hear_courses(session: AsyncSession, messages: Sequence[Message]) -> None:
@@ -52,6 +62,26 @@ async def hear_teams(session: AsyncSession, messages: Sequence[Message]) -> None
     """content.course_team.changed.v1"""
     teams = [message.parse(TeamChanged) for message in messages]
     await store_teams(await raw(session), teams, recount_at=datetime.now(UTC) + RECOUNT_AFTER)
+
+
+async def hear_programs(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """course_catalog.program.changed.v1"""
+    programs = [program for message in messages for program in message.parse(ProgramsChanged).programs]
+    await store_programs(await raw(session), programs)
+
+
+async def hear_links(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """accounts.external_id.linked.v1"""
+    links = [link for message in messages for link in message.parse(LinksChanged).links]
+    connection = await raw(session)
+    keys = await store_links(connection, links)
+    await realise_links(connection, keys, author=Author(None, "link"), now=datetime.now(UTC))
+
+
+async def hear_retired_keys(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """accounts.user.retired.v1"""
+    users = {user.user_id for message in messages for user in message.parse(UsersRetired).users}
+    await retire_keys(await raw(session), users)
 
 
 def command_handler(settings: Settings) -> CommandHandler:
@@ -71,6 +101,15 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
                 "accounts.user.changed.v1": hear_accounts,
                 "course_catalog.course.changed.v1": hear_courses,
                 "content.course_team.changed.v1": hear_teams,
+            },
+        ),
+        # apart from the others: these lock programs before enrollments, the others enrollments alone
+        Subscription(
+            queue="enrollment.programs",
+            handlers={
+                "course_catalog.program.changed.v1": hear_programs,
+                "accounts.external_id.linked.v1": hear_links,
+                "accounts.user.retired.v1": hear_retired_keys,
             },
         ),
         Subscription(

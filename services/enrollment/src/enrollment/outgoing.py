@@ -15,19 +15,19 @@ from common.messaging.envelope import EVENTS
 # nor the relay print it. Headers as text: the session's connections and the pool's have different codecs for JSON.
 _RECORD: Final = f"""
 {outbox.INSERT.replace("payload,", "payload, body,")}
-select i.id, '{EVENTS}', i.routing_key, i.type, i.aggregate, i.version,
+select i.id, i.exchange, i.routing_key, i.type, i.aggregate, i.version,
   case when i.batch_field is not null then convert_from(i.body, 'utf8')::jsonb end,
   case when i.batch_field is null then i.body end,
   i.headers::jsonb, i.correlation_id, i.reply_to, i.batch_field, i.items
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[], $8::text[],
-  $9::text[], $10::text[], $11::int[])
-as i(id, routing_key, type, aggregate, version, body, headers, correlation_id, reply_to, batch_field, items)
+  $9::text[], $10::text[], $11::int[], $12::text[])
+as i(id, routing_key, type, aggregate, version, body, headers, correlation_id, reply_to, batch_field, items, exchange)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One event; `body` is its JSON."""
+    """One event, or a command to another service; `body` is its JSON."""
 
     type: str
     body: bytes
@@ -39,6 +39,7 @@ class Outgoing:
     reply_to: str | None = None
     batch_field: str | None = None
     items: int | None = None
+    exchange: str = EVENTS
     id: UUID = field(default_factory=outbox.new_id)
 
 
@@ -59,6 +60,7 @@ async def record_all(connection: asyncpg.Connection, events: Sequence[Outgoing])
             event.reply_to,
             event.batch_field,
             event.items,
+            event.exchange,
         )
         for event in events
     ]

@@ -11,3 +11,7 @@ class Settings(ServiceSettings):
     # how often the sweeps look for deferred items and for seats to recount
     sweep_seconds: float = 1.0
     command_retention_days: int = 30
+    # program enrollments that wait for an account longer than this are forgotten
+    waiting_program_days: int = 60
+    # sandboxes only: `POST /api/program_enrollments/v1/integration-reset`
+    program_reset: bool = False

@@ -15,6 +15,8 @@ from enrollment.commands.operations import CommandHandler, forget_answers
 from enrollment.consumers import command_handler
 from enrollment.course_copies.operations import count_seats
 from enrollment.enrollments.changes import RacedError
+from enrollment.program_enrollments.linking import realise_due
+from enrollment.program_enrollments.maintenance import expire_waiting
 from enrollment.settings import Settings
 
 log = structlog.get_logger()
@@ -40,7 +42,13 @@ def background(resources: Resources) -> Sequence[Callable[[], Awaitable[None]]]:
     async def old() -> None:
         await _forever(lambda: _forget(resources, days), _HOUR)
 
-    return deferred, seats, old
+    async def links() -> None:
+        await _forever(lambda: realise_late_links(resources), settings.sweep_seconds)
+
+    async def waiting() -> None:
+        await _forever(lambda: expire_program_enrollments(resources, settings.waiting_program_days), _HOUR)
+
+    return deferred, seats, old, links, waiting
 
 
 async def finish_deferred(resources: Resources, handler: CommandHandler) -> None:
@@ -58,6 +66,23 @@ async def recount_seats(resources: Resources) -> None:
         numbers = [row["course_n"] for row in await connection.fetch(_RECOUNTS, datetime.now(UTC))]
         if numbers:
             await count_seats(connection, numbers, again_at=None)
+
+
+async def realise_late_links(resources: Resources) -> None:
+    """Links heard before the accounts they lead to."""
+    while True:
+        async with resources.sessions.begin() as session:
+            if not await realise_due(await raw(session), now=datetime.now(UTC)):
+                return
+
+
+async def expire_program_enrollments(resources: Resources, days: int) -> None:
+    """What has waited for an account for so many days."""
+    before = datetime.now(UTC) - timedelta(days=days)
+    while True:
+        async with resources.sessions.begin() as session:
+            if not await expire_waiting(await raw(session), before=before):
+                return
 
 
 async def _forget(resources: Resources, days: timedelta) -> None:
