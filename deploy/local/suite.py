@@ -1,4 +1,4 @@
-"""`make test` and `make torture`: servers first, both at once, then pytest, then what was missing."""
+"""`make test` and `make torture`: servers first, both at once, then pytest in two workers, then what was missing."""
 
 import argparse
 import json
@@ -15,9 +15,10 @@ from xml.etree import ElementTree as ET
 
 from common.testing.docker_servers import engine_answers
 from common.testing.keeper import temporary_folder
+from common.testing.plugin import AMQP_URLS
 from common.testing.postgres_server import PostgresFailed
 from common.testing.rabbitmq_server import RabbitmqFailed
-from common.testing.servers import ExtensionsMissing, ServersMissing, ensure_available, postgres, rabbitmq
+from common.testing.servers import ExtensionsMissing, Given, ServersMissing, ensure_available, postgres, rabbitmq
 
 ROOT = Path(__file__).resolve().parents[2]
 POSTGRES = "LECTERN_TEST_POSTGRES_URL"
@@ -28,6 +29,7 @@ OPTIONAL = {
     "Chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
 TORTURE_SECONDS = 3600
+WORKERS = 2
 
 
 def main() -> int:
@@ -41,9 +43,13 @@ def main() -> int:
     results.unlink(missing_ok=True)
     try:
         with ExitStack() as stack:
-            environment = _servers(stack)
+            workers = 1 if options.torture or not whole(extra) else WORKERS
+            environment = _servers(stack, workers)
             code = subprocess.run(
-                command(options.torture, results, extra), env=environment, cwd=ROOT, check=False
+                command(options.torture, results, extra, workers=len(environment[AMQP_URLS].split())),
+                env=environment,
+                cwd=ROOT,
+                check=False,
             ).returncode
     except (ServersMissing, ExtensionsMissing, PostgresFailed, RabbitmqFailed) as error:
         print(error, file=sys.stderr)
@@ -54,12 +60,19 @@ def main() -> int:
     return code
 
 
-def command(torture: bool, results: Path, extra: list[str]) -> list[str]:
+def whole(extra: list[str]) -> bool:
+    """Is everything to be run? A few tests gain nothing from workers, and their output reads better without."""
+    return all(word.startswith("-") and not word.startswith(("-n", "-k", "--pdb")) for word in extra)
+
+
+def command(torture: bool, results: Path, extra: list[str], *, workers: int = 1) -> list[str]:
     """The call of pytest."""
     chosen = "torture" if torture else "not torture"
     if not engine_answers():
         chosen += " and not docker"
     limits = ["--timeout", "1800", "--session-timeout", str(TORTURE_SECONDS)] if torture else []
+    if workers > 1:
+        limits = [*limits, "-n", str(workers), "--dist", "loadgroup"]
     given = any(not word.startswith("-") for word in extra)
     places = [] if given else [name for name in ("libs", "services", "deploy", "tests") if (ROOT / name).is_dir()]
     return [sys.executable, "-m", "pytest", "-m", chosen, f"--junitxml={results}", *limits, *places, *extra]
@@ -99,8 +112,11 @@ def write_json(results: Path, target: Path) -> None:
     target.write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def _servers(stack: ExitStack) -> dict[str, str]:
-    """pytest's environment, with the URLs of both servers."""
+def _servers(stack: ExitStack, workers: int) -> dict[str, str]:
+    """pytest's environment, with the URLs of both servers and a virtual host for each worker.
+
+    A broker that came by URL has just the one virtual host that the URL names: then there is one worker.
+    """
     began = time.monotonic()
     ensure_available(postgres_variable=POSTGRES, amqp_variable=AMQP)
     folder = stack.enter_context(temporary_folder("lectern-test-"))
@@ -112,7 +128,10 @@ def _servers(stack: ExitStack) -> dict[str, str]:
         flush=True,
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LECTERN_")}
-    return kept | {POSTGRES: database.url, AMQP: broker.url}
+    hosts = [broker.url]
+    if workers > 1 and not isinstance(broker, Given):
+        hosts = [broker.add_vhost(f"worker-{number}") for number in range(workers)]
+    return kept | {POSTGRES: database.url, AMQP: broker.url, AMQP_URLS: " ".join(hosts)}
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

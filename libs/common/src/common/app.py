@@ -113,7 +113,8 @@ def _health(resources: Resources, ready: Callable[[], Awaitable[bool]] | None) -
 
 
 class Edge:
-    """Pure ASGI: both trailing-slash forms, request id, trace context, metrics by route template, log of failures."""
+    """Pure ASGI: both trailing-slash forms, HEAD wherever there is GET, request id, trace context, metrics by route
+    template, log of failures."""
 
     def __init__(self, app: ASGIApp, *, service: str, app_routes: FastAPI) -> None:
         self._app, self._service, self._routes = app, service, app_routes
@@ -127,6 +128,9 @@ class Edge:
         scope.setdefault("state", {})["request_id"] = current
         tokens = (request_id.set(current), traceparent.set(accepted_traceparent(headers.get("traceparent"))))
         self._settle_slash(scope)
+        if scope["method"] == "HEAD" and not self._matches(scope, Match.FULL):
+            # the server leaves out the body itself: to it this is still a HEAD
+            scope = dict(scope, method="GET")
         started, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
@@ -156,5 +160,5 @@ class Edge:
         if self._matches(other):
             scope["path"] = other["path"]
 
-    def _matches(self, scope: Scope) -> bool:
-        return any(route.matches(scope)[0] is not Match.NONE for route in self._routes.router.routes)
+    def _matches(self, scope: Scope, least: Match = Match.PARTIAL) -> bool:
+        return any(route.matches(scope)[0].value >= least.value for route in self._routes.router.routes)

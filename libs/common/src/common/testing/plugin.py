@@ -2,6 +2,8 @@
 
 Servers come from `LECTERN_TEST_POSTGRES_URL` / `LECTERN_TEST_AMQP_URL`, else private instances are started for the run.
 A missing server is an error, never a skip.
+
+Under xdist each worker has a virtual host of its own, and tests that share fixtures of a session stay in one worker.
 """
 
 import asyncio
@@ -24,6 +26,28 @@ hypothesis_settings.register_profile(
     "lectern", deadline=None, max_examples=50, suppress_health_check=list(HealthCheck), derandomize=True
 )
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lectern"))
+
+# The virtual hosts of a run with several workers, one each, parted by spaces.
+AMQP_URLS = "LECTERN_TEST_AMQP_URLS"
+# What is started first where there are several workers: the longest, so that none of them is left alone at the end.
+_FIRST = ("tests", "deploy")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        urls = os.environ.get(AMQP_URLS, "").split()
+        os.environ["LECTERN_TEST_AMQP_URL"] = urls[int(worker.removeprefix("gw"))]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """One group per service or library, the whole system's tests in one: each starts its servers and tables once."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    places = {item: item.path.relative_to(config.rootpath).parts for item in items}
+    for item, parts in places.items():
+        item.add_marker(pytest.mark.xdist_group("/".join(parts[: 1 if parts[0] in _FIRST else 2])))
+    rank = {name: number for number, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: rank.get(places[item][0], len(rank)))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,73 @@
+"""What every service's application does at its edge, through a real HTTP server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from common.app import build_app
+from common.errors import NotFound
+
+router = APIRouter()
+
+
+@router.get("/things/{name}")
+async def read_thing(name: str) -> Response:
+    if name == "none":
+        raise NotFound("There is no such thing.")
+    return PlainTextResponse(f"a thing named {name}", headers={"ETag": '"1"'})
+
+
+@router.get("/streams")
+async def read_stream() -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    return StreamingResponse(parts())
+
+
+@router.post("/orders/")
+async def place_order() -> Response:
+    return PlainTextResponse("placed", 201)
+
+
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(SimpleNamespace(service="sample"), title="sample", routers=[router])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield client
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.parametrize("path", ["/things/one", "/things/one/", "/things/none", "/streams", "/nothing"])
+async def test_head_says_what_get_says_without_the_body(http, path):
+    got, headed = await http.get(path), await http.head(path)
+    assert headed.status_code == got.status_code
+    ignored = {"date", "x-request-id", "transfer-encoding"}
+    assert {k: v for k, v in headed.headers.items() if k not in ignored} == {
+        k: v for k, v in got.headers.items() if k not in ignored
+    }
+    assert got.content
+    assert headed.content == b""
+
+
+async def test_head_is_no_way_to_a_route_that_only_writes(http):
+    assert (await http.head("/orders")).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/orders", "/orders/"])
+async def test_both_slash_forms_answer_directly_on_writes_too(http, path):
+    answer = await http.post(path)
+    assert (answer.status_code, answer.text) == (201, "placed")
