@@ -42,7 +42,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = build_app(SimpleNamespace(service="sample"), title="sample", routers=[router])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
     serving = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:

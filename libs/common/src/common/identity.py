@@ -37,6 +37,8 @@ class Caller:
     creator_grants: tuple[str, ...] = ()
     api_key: bool = False
     country: str | None = field(default=None, compare=False)
+    application: str | None = None
+    """The API client that acts for this person, or `token:<id>`."""
 
     @property
     def is_anonymous(self) -> bool:
@@ -68,6 +70,7 @@ def claims_of(caller: Caller, *, audience: str, now: int | None = None) -> dict[
         "api_key": caller.api_key,
     }
     who = {"sub": caller.username, "uid": caller.user_id, "email": caller.email, "country": caller.country}
+    who["app"] = caller.application
     return claims | {name: value for name, value in who.items() if value is not None}
 
 
@@ -95,6 +98,7 @@ def _caller(claims: dict[str, object]) -> Caller:
         creator_grants=tuple(texts("creator_grants")),
         api_key=claims.get("api_key") is True,
         country=str(claims["country"]) if "country" in claims else None,
+        application=str(claims["app"]) if "app" in claims else None,
     )
 
 

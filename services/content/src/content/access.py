@@ -1,26 +1,30 @@
 """Who may do what with a course: the team, the enrolled, and what the gateway says about the caller."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from common.errors import Forbidden, Unauthorized
 from common.facts import Facts
 from common.identity import Caller
 from common.keys import CourseKey
+from content.policies.errors import InfoNotOpen
+from content.policies.models import INFO, Policy, Reader, admits, read_policies
 from content.versions.queries import Connection
 
 # One primary-key look-up per table; the heads come along, since every reader needs them next.
 _STANDING = """
-select c.course_key, c.spelling, c.org, t.role, e.mode, d.guid as draft, p.guid as published
+select c.course_key, c.spelling, c.org, t.role, e.mode, d.guid as draft, p.guid as published,
+  (select jsonb_object_agg(a.scope, a.policy) from access_policy a where a.course_key = c.course_key) as policies,
+  exists (select from unlocked u where u.course_key = c.course_key and u.user_id = $2) as unlocked
 from course c
 left join course_team t on t.course_key = c.course_key and t.user_id = $2 and not t.removed
 left join enrollment e on e.course_key = c.course_key and e.user_id = $2 and e.is_active
 left join branch d on d.course_key = c.course_key and d.name = 'draft'
 left join branch p on p.course_key = c.course_key and p.name = 'published'
 where c.course_key = $1 and c.deleted_at is null"""
-_ACCOUNT = (
-    "select user_id, username, is_active, is_staff from account where username = $1 order by version desc limit 1"
-)
+_ACCOUNT = """
+select user_id, username, is_active, is_staff, email from account where username = $1 order by version desc limit 1"""
 TEAM_ROLES = frozenset({"instructor", "staff"})
 
 
@@ -35,6 +39,8 @@ class Standing:
     mode: str | None
     draft: str | None
     published: str | None
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    has_unlocked: bool = False
 
     @property
     def is_enrolled(self) -> bool:
@@ -49,6 +55,7 @@ class Account:
     username: str
     is_active: bool
     is_staff: bool
+    email: str
 
 
 async def find_standing(connection: Connection, course: CourseKey, user_id: int | None) -> Standing | None:
@@ -64,12 +71,14 @@ async def find_standing(connection: Connection, course: CourseKey, user_id: int 
         row["mode"],
         row["draft"].hex() if row["draft"] else None,
         row["published"].hex() if row["published"] else None,
+        read_policies(row["policies"]),
+        row["unlocked"],
     )
 
 
 async def find_account(connection: Connection, username: str) -> Account | None:
     row = await connection.fetchrow(_ACCOUNT, username)
-    return Account(row["user_id"], row["username"], row["is_active"], row["is_staff"]) if row else None
+    return Account(row["user_id"], row["username"], row["is_active"], row["is_staff"], row["email"]) if row else None
 
 
 def has_org_role(caller: Caller, org: str, roles: frozenset[str]) -> bool:
@@ -115,6 +124,14 @@ def require_team(caller: Caller, standing: Standing | None, course: CourseKey) -
         raise Unauthorized
     if not is_team(caller, standing, course):
         raise NotOnTeam
+
+
+def require_info(policies: Mapping[str, Policy], reader: Reader, now: datetime) -> None:
+    """Raises 401 for the anonymous and `InfoNotOpen` for others where the course's description is not for them."""
+    policy = policies.get(INFO)
+    if policy is None or admits(policy, reader, now, scope=INFO):
+        return
+    raise Unauthorized if reader.username is None else InfoNotOpen
 
 
 class NotOnTeam(Forbidden):

@@ -18,12 +18,25 @@ from content.consumers import subscriptions
 from content.courses.routes import router as courses
 from content.history.routes import router as history
 from content.items.routes import router as items
+from content.policies.routes import router as policies
 from content.settings import Settings
 from content.teams.routes import router as teams
 from content.thumbnails.operations import keep_drawing
 from content.versions.cache import TreeCache
 
 STUDIO = ("/course", "/xblock", "/item", "/definition", "/assets", "/checklists", "/orphan", "/asset-v1:", "/c4x/")
+
+ROUTERS = (
+    authoring,
+    courses,
+    items,
+    blocks,
+    assets,
+    teams,
+    history,
+    policies,
+    parking,
+)
 
 
 def create_app(resources: Resources) -> FastAPI:
@@ -34,12 +47,7 @@ def create_app(resources: Resources) -> FastAPI:
             *((prefix, error_style) for prefix in STUDIO),
         ]
     )
-    app = build_app(
-        resources,
-        title="content",
-        routers=[authoring, courses, items, blocks, assets, teams, history, parking],
-        errors=errors,
-    )
+    app = build_app(resources, title="content", routers=ROUTERS, errors=errors)
     settings = resources.settings
     app.state.trees = TreeCache(blocks=settings.tree_cache_blocks if isinstance(settings, Settings) else 200_000)
     app.state.drawing = asyncio.Semaphore(1)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.database import raw
 from common.messaging import Message
+from content.policies.operations import forget_people
 from content.teams.operations import retire_member
 
 # A person nobody has announced here yet becomes a row too: older news with the former name comes too late then.
@@ -63,5 +64,6 @@ async def retire_accounts(session: AsyncSession, messages: Sequence[Message]) ->
     await connection.execute(_VERSIONS, ids, former, names)
     await connection.execute(_NAMED_VERSIONS, former, names)
     await connection.execute(_CREATORS, ids, former, names)
+    await forget_people(connection, list(zip(ids, former, names, strict=True)))
     for user in sorted(users, key=lambda user: user.user_id):
         await retire_member(session, connection, user_id=user.user_id, username=user.username)

@@ -15,7 +15,7 @@ from content.blocks.errors import BlockNotFound
 from content.blocks.parameters import BadParameter, BadParameters, BlocksQuery, read_blocks_query
 from content.blocks.serializing import Printing, print_blocks
 from content.blocks.views import VIEWED, index_dictionary, student_view_data
-from content.blocks.visibility import visible_blocks
+from content.blocks.visibility import survey, visible_blocks
 from content.courses.errors import CourseNotFound
 from content.courses.queries import find_by_legacy, get_course_key
 from content.rendering.links import Links
@@ -55,7 +55,8 @@ _OF_COURSE = {"parameters": [_parameter("course_id", "The course.", required=Tru
 async def read_course_blocks(request: Request, caller: CallerDep) -> Response:
     """The tree of the course `course_id` as `username` may see it, by upstream's parameters.
 
-    Blocks that are not released to that person are left out, in v1 as in v2.
+    Blocks that are not released to that person are left out; those that an access policy keeps from them are named
+    with the reason in v1, and left out in v2.
     """
     text = request.query_params.get("course_id", "")
     if not text:
@@ -127,8 +128,10 @@ async def _answer(request: Request, granted: Granted, root: str | None, asked: B
         raise BlockNotFound(granted.tree.course.usage("course", "course"))
     resources: Resources = request.state.resources
     tree = granted.tree
-    visible = visible_blocks(tree, granted.viewer, datetime.now(UTC))
-    if root not in visible and root != tree.root:
+    visible, closed = survey(tree, granted.viewer, datetime.now(UTC))
+    if not request.url.path.startswith("/api/courses/v1/"):
+        closed = {}
+    if root not in visible and root not in closed and root != tree.root:
         raise BlockNotFound(tree.usage(root))
     base = request_base(request)
     views = {}
@@ -138,7 +141,7 @@ async def _answer(request: Request, granted: Granted, root: str | None, asked: B
         fields = await read_definitions(resources.pool, (node.definition for node in nodes))
         links = Links(tree)
         views = {node.block_id: student_view_data(node, _of(fields, node.definition), links, base) for node in nodes}
-    body = print_blocks(tree, root, visible, asked, Printing(base, views))
+    body = print_blocks(tree, root, visible, asked, Printing(base, views, closed))
     headers = {}
     if granted.anonymous:
         settings = resources.settings

@@ -9,6 +9,11 @@ from content.versions.tree import Tree
 
 Json = dict[str, object]
 
+_CLOSED = "Access policy"
+_CLOSED_MESSAGE = "The team of this course has not opened this part of it to you."
+# What upstream leaves on a block that the reader may know of but not see, of the fields on request.
+_OF_CLOSED = frozenset({"graded", "student_view_multi_device"})
+
 
 @dataclass(frozen=True, slots=True)
 class Printing:
@@ -17,6 +22,8 @@ class Printing:
     base: str
     views: Mapping[str, object]
     """Student view data by block id, for the blocks that have some."""
+    closed: Collection[str] = ()
+    """Blocks whose existence the reader may know of, and no more."""
 
 
 def print_blocks(tree: Tree, root: str, visible: Collection[str], asked: BlocksQuery, printing: Printing) -> object:
@@ -24,7 +31,7 @@ def print_blocks(tree: Tree, root: str, visible: Collection[str], asked: BlocksQ
 
     Counts are of everything visible below a block, also of what *depth* leaves out.
     """
-    below = _visible_children(tree, root, visible)
+    below = _visible_children(tree, root, visible, printing.closed)
     counts = _counts(tree, root, below, asked.block_counts) if asked.block_counts else {}
     shown = _prune(root, below, asked.depth) if root in below else {}
     order = _post_order(root, shown)
@@ -47,11 +54,13 @@ def print_blocks(tree: Tree, root: str, visible: Collection[str], asked: BlocksQ
     return {"root": str(tree.usage(root)), "blocks": {block["id"]: block for block in blocks}}
 
 
-def _visible_children(tree: Tree, root: str, visible: Collection[str]) -> dict[str, list[str]]:
+def _visible_children(tree: Tree, root: str, visible: Collection[str], closed: Collection[str]) -> dict[str, list[str]]:
     return {
-        node.block_id: [child for child in node.children if child in visible]
-        for node in tree.walk(root)
+        node.block_id: [child for child in node.children if child in visible or child in closed]
         if node.block_id in visible
+        else []
+        for node in tree.walk(root)
+        if node.block_id in visible or node.block_id in closed
     }
 
 
@@ -161,7 +170,10 @@ def _print(tree: Tree, block_id: str, asked: BlocksQuery, printing: Printing) ->
         "type": node.type,
         "display_name": node.display_name,
     }
-    for name in asked.requested_fields & FIELDS.keys():
+    is_closed = block_id in printing.closed
+    if is_closed:
+        block |= {"authorization_denial_reason": _CLOSED, "authorization_denial_message": _CLOSED_MESSAGE}
+    for name in asked.requested_fields & (_OF_CLOSED if is_closed else FIELDS.keys()):
         value = FIELDS[name](tree, node)
         if value is not None:
             block[name] = value

@@ -1,10 +1,11 @@
 """What a learner may see: start, staff-only and groups, merged over all ancestors. No I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from content.dates import NO_START, parse_date
+from content.policies.models import Policy, Reader, admits_block
 from content.versions.tree import Node, Tree
 
 # The partition whose groups are the modes of enrollment; upstream's numbers.
@@ -20,13 +21,21 @@ class Viewer:
 
     sees_all: bool = False
     mode: str | None = None
+    reader: Reader = field(default_factory=Reader)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
 
 
 def visible_blocks(tree: Tree, viewer: Viewer, now: datetime) -> dict[str, None]:
     """The blocks reachable from the root that *viewer* may see, parents before children; orphans are nobody's."""
+    return survey(tree, viewer, now)[0]
+
+
+def survey(tree: Tree, viewer: Viewer, now: datetime) -> tuple[dict[str, None], dict[str, None]]:
+    """What `visible_blocks` says, and the topmost blocks that only an access policy keeps from this viewer."""
     if viewer.sees_all:
-        return dict.fromkeys(tree.order)
+        return dict.fromkeys(tree.order), {}
     found: dict[str, None] = {}
+    closed: dict[str, None] = {}
     stack: list[tuple[str, Mapping[int, frozenset[int]]]] = [(tree.root, {})] if tree.root else []
     while stack:
         block_id, above = stack.pop()
@@ -36,9 +45,12 @@ def visible_blocks(tree: Tree, viewer: Viewer, now: datetime) -> dict[str, None]
         groups = _merged_groups(node, above)
         if not _may_enter(groups, viewer.mode):
             continue
+        if not admits_block(viewer.policies, block_id, viewer.reader, now):
+            closed[block_id] = None
+            continue
         found[block_id] = None
         stack.extend((child, groups) for child in reversed(node.children))
-    return found
+    return found, {block_id: None for block_id in closed if block_id not in found}
 
 
 def has_started(node: Node, now: datetime) -> bool:

@@ -23,7 +23,6 @@ join branch p on p.course_key = c.course_key and p.name = 'published'
 left join branch d on d.course_key = c.course_key and d.name = 'draft'
 left join block b on b.branch_id = p.id and b.to_version is null and b.parent_id is null and b.type = 'course'
 where c.deleted_at is null order by c.course_key"""
-_ROLES = "select course_key from course_team where user_id = $1 and not removed"
 _ABOUT = """
 select b.block_id, d.fields from branch br
 join block b on b.branch_id = br.id and b.to_version is null and b.block_id like 'about@%'
@@ -105,11 +104,6 @@ async def list_courses(connection: Connection) -> list[Listed]:
         Listed(CourseKey.parse(row["course_key"]), row["spelling"], row["settings"] or {}, row["changed_at"])
         for row in await connection.fetch(_LIST)
     ]
-
-
-async def list_team_courses(connection: Connection, user_id: int) -> frozenset[str]:
-    """The courses on whose team this person is."""
-    return frozenset(row["course_key"] for row in await connection.fetch(_ROLES, user_id))
 
 
 async def read_about(connection: Connection, course: CourseKey) -> dict[str, str]:

@@ -9,13 +9,16 @@ from common.identity import Caller
 from common.keys import InvalidKey
 from common.resources import Resources
 from content.access import NotOnTeam, Standing, find_standing, is_team, settle
-from content.blocks.decision import is_public
 from content.blocks.errors import ItemNotFound, NotEnrolled
+from content.blocks.viewers import caller_as_reader, find_viewer
 from content.blocks.visibility import Viewer, has_started, is_staff_only, visible_blocks
 from content.courses.queries import Place, find_place
+from content.policies.models import admits_block
 from content.versions.cache import TreeCache
 from content.versions.models import DETACHED, DRAFT, PUBLISHED
 from content.versions.tree import Node, Tree
+
+NOBODY = Viewer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Opened:
     is_team: bool
     visible: Collection[str]
     may_read: bool = True
+    viewer: Viewer = NOBODY
 
 
 async def open_place(resources: Resources, trees: TreeCache, caller: Caller, text: str, *, now: datetime) -> Opened:
@@ -42,20 +46,22 @@ async def open_place(resources: Resources, trees: TreeCache, caller: Caller, tex
         raise ItemNotFound(text) from error
     if place is None:
         raise ItemNotFound(text)
-    standing = await standing_of(resources, trees, caller, place)
+    standing = await standing_of(resources, trees, caller, place, now=now)
     if standing is None:
         raise ItemNotFound(text)
     team = is_team(caller, standing, place.course)
     tree = await choose_tree(resources, trees, caller, place, standing, team=team)
     if tree is None:
         raise ItemNotFound(text)
-    if not (team or standing.is_enrolled or is_public(tree)):
+    viewer = find_viewer(tree, standing, caller_as_reader(caller, standing), team=team, now=now)
+    if viewer is None:
         raise Unauthorized if caller.is_anonymous else NotEnrolled
-    viewer = Viewer(sees_all=team, mode=standing.mode)
-    return Opened(place, standing, tree, team, visible_blocks(tree, viewer, now))
+    return Opened(place, standing, tree, team, visible_blocks(tree, viewer, now), viewer=viewer)
 
 
-async def standing_of(resources: Resources, trees: TreeCache, caller: Caller, place: Place) -> Standing | None:
+async def standing_of(
+    resources: Resources, trees: TreeCache, caller: Caller, place: Place, *, now: datetime
+) -> Standing | None:
     """The caller's standing in a course; for an enrollment that may be on its way here is waited a moment."""
 
     async def read() -> Standing | None:
@@ -67,7 +73,7 @@ async def standing_of(resources: Resources, trees: TreeCache, caller: Caller, pl
     if standing.is_enrolled or is_team(caller, standing, place.course):
         return standing
     tree = await trees.at_head(resources.pool, place.course.canonical, PUBLISHED, standing.published)
-    if is_public(tree):
+    if find_viewer(tree, standing, caller_as_reader(caller, standing), now=now):
         return standing
     return await settle(resources.facts, read, lambda found: found is not None and found.is_enrolled)
 
@@ -113,6 +119,8 @@ def find_node(opened: Opened, text: str, *, now: datetime) -> Node:
 def _is_readable_page(opened: Opened, node: Node, now: datetime) -> bool:
     """Pages beside the tree: what the course says about itself at any time, its tabs and updates once it has begun."""
     if node.type not in DETACHED or is_staff_only(node) or node.settings.get("course_staff_only") is True:
+        return False
+    if not admits_block(opened.viewer.policies, node.block_id, opened.viewer.reader, now):
         return False
     root = opened.tree.nodes.get(opened.tree.root or "")
     return node.type == "about" or (root is not None and has_started(root, now) and not is_staff_only(root))

@@ -11,16 +11,18 @@ from starlette.responses import Response
 from common.identity import Caller, CallerDep
 from common.keys import InvalidKey
 from common.resources import Resources
-from content.access import is_team
-from content.blocks.decision import is_public
-from content.blocks.visibility import Viewer, is_staff_only, visible_blocks
+from content.access import TEAM_ROLES, has_org_role, is_team, require_info
+from content.blocks.viewers import caller_as_reader, find_viewer
+from content.blocks.visibility import is_staff_only, visible_blocks
 from content.courses.errors import CourseNotFound
-from content.courses.queries import Listed, find_place, list_courses, list_team_courses, read_about
+from content.courses.queries import Listed, find_place, list_courses, read_about
 from content.items.course_info import print_course, print_listed
 from content.items.negotiation import in_either_form
 from content.items.pages import block_page, courses_page, outline_page
-from content.items.reading import Opened, choose_tree, find_node, open_place, standing_of
+from content.items.reading import NOBODY, Opened, choose_tree, find_node, open_place, standing_of
 from content.items.serializing import Edit, TeamView, print_item
+from content.policies.models import INFO, admits
+from content.policies.queries import Places, list_places
 from content.rendering.blocks import Rendering
 from content.rendering.links import Links
 from content.versions.cache import TreeCache
@@ -66,12 +68,18 @@ async def _listed(asking: _Asking) -> list[Listed]:
     caller = asking.caller
     if caller.is_staff:
         return courses
-    mine = await list_team_courses(asking.resources.pool, -1 if caller.user_id is None else caller.user_id)
-    return [
-        listed
-        for listed in courses
-        if listed.settings.get("visible_to_staff_only") is not True or listed.course.canonical in mine
-    ]
+    places = await list_places(asking.resources.pool, caller.user_id)
+    return [listed for listed in courses if _is_listed(asking, listed, places)]
+
+
+def _is_listed(asking: _Asking, listed: Listed, places: Places) -> bool:
+    key, caller = listed.course.canonical, asking.caller
+    if key in places.team or has_org_role(caller, listed.course.org, TEAM_ROLES):
+        return True
+    if listed.settings.get("visible_to_staff_only") is True:
+        return False
+    policy = places.policies.get(key)
+    return policy is None or admits(policy, places.reader(caller, key), asking.now, scope=INFO)
 
 
 @router.get("/course/{place:path}", summary="A course and its tree")
@@ -102,7 +110,7 @@ async def get_course(request: Request, place: str, caller: CallerDep) -> Respons
 async def _open_course(asking: _Asking, text: str) -> Opened:
     """The course; for those who may not read its blocks with an empty tree.
 
-    Raises `CourseNotFound`, and what `choose_tree` raises.
+    Raises `CourseNotFound`, and what `choose_tree` and `require_info` raise.
     """
     try:
         place = await find_place(asking.resources.pool, text)
@@ -110,7 +118,7 @@ async def _open_course(asking: _Asking, text: str) -> Opened:
         raise CourseNotFound from error
     if place is None or place.block is not None:
         raise CourseNotFound
-    standing = await standing_of(asking.resources, asking.trees, asking.caller, place)
+    standing = await standing_of(asking.resources, asking.trees, asking.caller, place, now=asking.now)
     if standing is None:
         raise CourseNotFound
     team = is_team(asking.caller, standing, place.course)
@@ -118,9 +126,12 @@ async def _open_course(asking: _Asking, text: str) -> Opened:
     root = tree.nodes.get(tree.root or "") if tree else None
     if tree is None or root is None or (is_staff_only(root) and not team):
         raise CourseNotFound
-    may_read = team or standing.is_enrolled or is_public(tree)
-    visible = visible_blocks(tree, Viewer(sees_all=team, mode=standing.mode), asking.now) if may_read else {}
-    return Opened(place, standing, tree, team, visible, may_read)
+    reader = caller_as_reader(asking.caller, standing)
+    if not team:
+        require_info(standing.policies, reader, asking.now)
+    viewer = find_viewer(tree, standing, reader, team=team, now=asking.now)
+    visible = visible_blocks(tree, viewer, asking.now) if viewer else {}
+    return Opened(place, standing, tree, team, visible, viewer is not None, viewer or NOBODY)
 
 
 @router.get("/xblock/{place:path}", summary="A block")

@@ -130,7 +130,8 @@ class Authenticator:
             raise BadCredentials(scheme, "token_nonexistent", _words(scheme, TokenError(), _NONEXISTENT))
         if row["retired"]:
             raise BadCredentials(scheme, "user_is_disabled", "User account is disabled.")
-        return Principal(caller_of(row, scopes=grant.scopes, api_key=api_key), client=grant.client_id)
+        caller = caller_of(row, scopes=grant.scopes, api_key=api_key, application=grant.client_id)
+        return Principal(caller, client=grant.client_id)
 
     async def _by_api_token(self, scheme: str, token: str, *, api_key: bool) -> Principal:
         opaque = read_opaque(token, API_TOKEN)
@@ -147,7 +148,9 @@ class Authenticator:
             raise BadCredentials(scheme, "token_expired", _words(scheme, TokenExpired(), text))
         if row["retired"]:
             raise BadCredentials(scheme, "user_is_disabled", "User account is disabled.")
-        return Principal(caller_of(row, scopes=frozenset(row["scopes"]), api_key=api_key), client=f"token:{opaque.id}")
+        client = f"token:{opaque.id}"
+        caller = caller_of(row, scopes=frozenset(row["scopes"]), api_key=api_key, application=client)
+        return Principal(caller, client=client)
 
 
 def _words(scheme: str, error: TokenError, bearer: str) -> str:

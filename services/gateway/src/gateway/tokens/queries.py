@@ -33,7 +33,7 @@ from api_tokens t join users u using (user_id) where t.id = $1
 """
 
 
-def caller_of(row: asyncpg.Record, *, scopes: frozenset[str], api_key: bool) -> Caller:
+def caller_of(row: asyncpg.Record, *, scopes: frozenset[str], api_key: bool, application: str | None = None) -> Caller:
     """The caller in a row of the look-ups above."""
     return Caller(
         username=row["username"],
@@ -46,6 +46,7 @@ def caller_of(row: asyncpg.Record, *, scopes: frozenset[str], api_key: bool) -> 
         creator_grants=tuple(row["grants"]),
         api_key=api_key,
         country=row["country"],
+        application=application,
     )
 
 
