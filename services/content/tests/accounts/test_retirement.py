@@ -25,7 +25,7 @@ async def retire(bus, caller, *, version: int = 2) -> None:
 
 async def everything(bus) -> bytes:
     """All that is stored about people, outbox aside: that expires by itself."""
-    tables = ("account", "course_team", "version", "course", "branch")
+    tables = ("account", "course_team", "version", "course", "branch", "access_policy", "unlock_key")
     return b"".join(
         [orjson.dumps([row["r"] for row in await bus.resources.pool.fetch(f"select to_jsonb(t) r from {t} t")])
          for t in tables]
@@ -36,11 +36,16 @@ async def test_names_and_mails_are_replaced_in_all_that_content_owns(client, bus
     await bus.account(GRACE)
     await bus.import_course(a_draft(), by=GRACE)
     await bus.resources.pool.execute("update version set edited_by = null where number = 1 and branch_id % 2 = 0")
-    assert b"grace" in await everything(bus)
+    access = "course-v1:Org+Demo+1"
+    audiences = [{"kind": "users", "usernames": ["grace", "ann"]}]
+    await client.request("PATCH", f"/api/content/v1/access/{access}", GRACE, json={"info": {"audiences": audiences}})
+    await client.post(f"/api/content/v1/unlock_keys/{access}", GRACE)
+    assert (await everything(bus)).count(b"grace") > 4
     await retire(bus, GRACE)
     left = await everything(bus)
     assert b"grace" not in left
     assert GONE.encode() in left
+    assert b"ann" in left
     said = (await bus.announced("content.course_team.changed.v1"))[-1]
     assert said["members"] == [
         {"user_id": GRACE.user_id, "username": GONE, "role": "instructor", "version": 2, "removed": True}
