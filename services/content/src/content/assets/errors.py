@@ -1,6 +1,8 @@
 """Refusals about assets."""
 
-from common.errors import Invalid, NotFound
+import inspect
+
+from common.errors import Invalid, NotFound, TooLarge
 
 
 class AssetNotFound(NotFound):
@@ -25,3 +27,53 @@ class BadParameter(Invalid):
     """A parameter of the request is not valid."""
 
     code = "invalid_parameter"
+
+
+class NoFile(Invalid):
+    """The form holds no part named "file", and the body is not JSON."""
+
+    code = "no_file"
+
+
+class SeveralFiles(Invalid):
+    """One file at a time: the form holds several."""
+
+    code = "several_files"
+
+
+class BrokenForm(Invalid):
+    """The multipart form is cut short or malformed."""
+
+    code = "malformed_form"
+
+
+class UnexpectedField(Invalid):
+    """This field is not expected."""
+
+    code = "invalid"
+
+    def __init__(self, name: str) -> None:
+        shown = name[:100]
+        message = inspect.cleandoc(self.__doc__ or "")
+        super().__init__(f"{shown}: {message}", field_errors={shown: {"developer_message": message}})
+
+
+class BadFileName(Invalid):
+    """The file cannot be kept under this name."""
+
+    code = "bad_file_name"
+
+
+class FileTooLarge(TooLarge):
+    """The file exceeds the maximum size."""
+
+    code = "file_too_large"
+
+    def __init__(self, name: str, limit: int) -> None:
+        super().__init__(f"File {name} exceeds maximum size of {limit / 1_000_000:g} MB.")
+
+
+class BadLock(Invalid):
+    """The body must be a JSON object with "locked", true or false."""
+
+    code = "invalid_lock"

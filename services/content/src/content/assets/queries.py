@@ -12,8 +12,8 @@ from content.versions.models import ASSET, local_id
 from content.versions.queries import Connection
 
 _COLUMNS = "b.block_id, b.settings, v.edited_on"
-# A library has one branch, which holds its files.
-_BRANCHES = "('published', 'library')"
+# A library has one branch. A file that only the draft of a course has is its team's to look at, and nobody's secret.
+_BRANCHES = "('published', 'draft', 'library')"
 # block_live, once a name
 _FIND = f"""
 select c.course_key, {_COLUMNS}
@@ -21,7 +21,7 @@ from course c join branch br on br.course_key = c.course_key and br.name in {_BR
 join block b on b.branch_id = br.id and b.block_id = any($2::text[]) and b.to_version is null
 join version v on v.branch_id = br.id and v.number = b.from_version
 where c.course_key = any($1::text[]) and c.deleted_at is null
-order by array_position($2::text[], b.block_id::text) limit 1"""
+order by array_position($2::text[], b.block_id::text), br.name = 'draft' limit 1"""
 # course_place, then block_live
 _LEGACY = f"""
 select c.course_key, {_COLUMNS}
@@ -29,11 +29,19 @@ from course c join branch br on br.course_key = c.course_key and br.name in {_BR
 join block b on b.branch_id = br.id and b.block_id = any($3::text[]) and b.to_version is null
 join version v on v.branch_id = br.id and v.number = b.from_version
 where c.org = $1 and c.number = $2 and c.deleted_at is null
-order by array_position($3::text[], b.block_id::text), (c.spelling <> c.course_key) desc, c.created_at limit 1"""
+order by array_position($3::text[], b.block_id::text), br.name = 'draft', (c.spelling <> c.course_key) desc,
+  c.created_at limit 1"""
+_FIND_LISTING = f"""
+select {_COLUMNS}, t.data is not null as has_thumbnail
+from course c join branch br on br.course_key = c.course_key and br.name in ('draft', 'library')
+join block b on b.branch_id = br.id and b.block_id = $2 and b.to_version is null
+join version v on v.branch_id = br.id and v.number = b.from_version
+left join thumbnail t on t.digest = decode(b.settings ->> 'digest', 'hex')
+where c.course_key = $1 and c.deleted_at is null"""
 # block_live: the range of its ids that are assets', `A` being what follows `@`. Thumbnails are looked up for the page.
 _LIST = """
 with head as (
-  select br.id from course c join branch br on br.course_key = c.course_key and br.name in ('published', 'library')
+  select br.id from course c join branch br on br.course_key = c.course_key and br.name in ('draft', 'library')
   where c.course_key = $1 and c.deleted_at is null),
 listed as (
   select b.block_id, b.branch_id, b.from_version, b.settings,
@@ -136,6 +144,12 @@ async def find_legacy_asset(
 ) -> tuple[CourseKey, Asset] | None:
     """A `/c4x/` address does not say the run: the oldest course of that name which has the file."""
     return _found(await connection.fetchrow(_LEGACY, org, number, [f"{ASSET}@{name}" for name in names]))
+
+
+async def find_listing(connection: Connection, course: CourseKey, name: str) -> Listing | None:
+    """A file of a course's draft, as the list has it."""
+    row = await connection.fetchrow(_FIND_LISTING, course.canonical, f"{ASSET}@{name}")
+    return Listing(_asset(row), row["has_thumbnail"]) if row else None
 
 
 async def list_assets(connection: Connection, course: CourseKey, wanted: Wanted) -> Page:

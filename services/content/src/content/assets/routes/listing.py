@@ -13,10 +13,9 @@ from content.assets.errors import AssetNotFound
 from content.assets.listing import print_asset, print_page, read_question
 from content.assets.pages import assets_page
 from content.assets.places import find_course_and_name
-from content.assets.queries import Listing, find_asset, list_assets
+from content.assets.queries import find_listing, list_assets
 from content.courses.errors import CourseNotFound
 from content.items.negotiation import in_either_form
-from content.thumbnails.queries import find_thumbnail
 
 router = APIRouter()
 
@@ -68,12 +67,9 @@ async def _list(request: Request, course: CourseKey) -> Response:
 
 async def _one(request: Request, course: CourseKey, name: str) -> Response:
     resources: Resources = request.state.resources
-    found = await find_asset(resources.pool, course, name)
-    if found is None:
+    listing = await find_listing(resources.pool, course, name)
+    if listing is None:
         raise AssetNotFound
-    _, asset = found
-    drawn = await find_thumbnail(resources.pool, asset.digest)
-    listing = Listing(asset, has_thumbnail=drawn is not None and drawn.data is not None)
     return _json(print_asset(course, listing, request_base(request)))
 
 
