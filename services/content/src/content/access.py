@@ -20,7 +20,7 @@ select c.course_key, c.spelling, c.org, t.role, e.mode, d.guid as draft, p.guid 
 from course c
 left join course_team t on t.course_key = c.course_key and t.user_id = $2 and not t.removed
 left join enrollment e on e.course_key = c.course_key and e.user_id = $2 and e.is_active
-left join branch d on d.course_key = c.course_key and d.name = 'draft'
+left join branch d on d.course_key = c.course_key and d.name in ('draft', 'library')
 left join branch p on p.course_key = c.course_key and p.name = 'published'
 where c.course_key = $1 and c.deleted_at is null"""
 _ACCOUNT = """
@@ -38,6 +38,7 @@ class Standing:
     role: str | None
     mode: str | None
     draft: str | None
+    """Head of the branch that the team writes: of a library, its only one."""
     published: str | None
     policies: Mapping[str, Policy] = field(default_factory=dict)
     has_unlocked: bool = False

@@ -17,7 +17,9 @@ from content.commands.retention import keep_forgetting
 from content.consumers import subscriptions
 from content.courses.routes import router as courses
 from content.history.routes import router as history
+from content.items.course_writes import router as course_writes
 from content.items.routes import router as items
+from content.lifecycle.routes import router as lifecycle
 from content.policies.routes import router as policies
 from content.settings import Settings
 from content.teams.routes import router as teams
@@ -34,6 +36,8 @@ ROUTERS = (
     assets,
     teams,
     history,
+    lifecycle,
+    course_writes,
     policies,
     parking,
 )

@@ -58,6 +58,12 @@ class VersionUnknown(Rejected):
     code = "version_not_found"
 
 
+class NothingThere(Rejected):
+    """Nothing of this course is published."""
+
+    code = "not_published"
+
+
 class NotPermitted(Rejected):
     """The requesting user does not have course author permissions."""
 
@@ -71,7 +77,7 @@ class NameNotFree(Rejected):
 
 
 class NotACourse(Rejected):
-    """This is not the key of a course run."""
+    """This is not the key of a course run or a library."""
 
     code = "bad_course_key"
 

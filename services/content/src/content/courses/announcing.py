@@ -10,7 +10,7 @@ from common.keys import CourseKey
 from common.messaging import outbox
 from content.dates import normal_date
 from content.events import CourseCreated, CoursePublished, CourseSettings
-from content.versions.models import DRAFT, PUBLISHED, local_id
+from content.versions.models import DRAFT, LIBRARY, PUBLISHED, local_id
 
 _DATES = frozenset({"start", "end", "enrollment_start", "enrollment_end", "announcement", "certificate_available_date"})
 _BOOLEANS = frozenset(
@@ -31,19 +31,20 @@ _COUNT = "update course set announced = announced + $2 where course_key = $1 ret
 _HEADS = "select name, guid from branch where course_key = $1"
 _SAID = """
 select b.block_id, b.type, b.settings, d.fields
-from branch br join block b on b.branch_id = br.id and b.to_version is null and b.type in ('course', 'about')
+from branch br join block b on b.branch_id = br.id and b.to_version is null and b.type in ('course', 'library', 'about')
 left join definition d on d.guid = b.definition
-where br.course_key = $1 and br.name = 'published' and (b.type = 'about' or b.parent_id is null)"""
+where br.course_key = $1 and br.name in ('published', 'library') and (b.type = 'about' or b.parent_id is null)"""
 
 
 def course_settings(settings: Mapping[str, object]) -> CourseSettings:
     """The announced settings, each of its type: what an author wrote and nobody can read is announced as not set."""
     return CourseSettings.model_validate(
-        {name: _typed(name, settings[name]) for name in CourseSettings.model_fields if name in settings}
+        {name: typed_setting(name, settings[name]) for name in CourseSettings.model_fields if name in settings}
     )
 
 
-def _typed(name: str, value: object) -> object:
+def typed_setting(name: str, value: object) -> object:
+    """The value as the announcement has it; None for one that cannot be read."""
     if value is None:
         return None
     if name in _DATES:
@@ -92,7 +93,8 @@ async def announce_course(
     """
     row = await connection.fetchrow(_COUNT, course.canonical, 2 if created else 1)
     heads = {item["name"]: item["guid"].hex() for item in await connection.fetch(_HEADS, course.canonical)}
-    settings: Mapping[str, object] = {}
+    # a course whose whole published branch was taken away is there for its team alone
+    settings: Mapping[str, object] = {"visible_to_staff_only": True}
     about: dict[str, str | None] = {}
     for said in await connection.fetch(_SAID, course.canonical):
         if said["type"] == "about":
@@ -101,12 +103,13 @@ async def announce_course(
         else:
             settings = said["settings"]
     version = row["announced"]
+    guid = heads[LIBRARY if course.is_library else PUBLISHED]
     published = CoursePublished(
         course_id=course.canonical,
         spelling=row["spelling"],
         version=version,
-        guid=heads[PUBLISHED],
-        draft_guid=heads.get(DRAFT, heads[PUBLISHED]),
+        guid=guid,
+        draft_guid=heads.get(DRAFT, guid),
         org=row["org"],
         number=row["number"],
         run=row["run"],

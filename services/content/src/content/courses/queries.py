@@ -1,6 +1,7 @@
 """Finding courses: by any spelling, and all of them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,12 +18,23 @@ left join block b on b.branch_id = br.id and b.block_id = $3 and b.to_version is
 where c.org = $1 and c.number = $2 and c.deleted_at is null
 order by (b.block_id is not null) desc, (c.spelling <> c.course_key) desc, c.created_at limit 1"""
 _LIST = """
-select c.course_key, c.spelling, c.org, c.number, c.run, b.settings, greatest(p.changed_at, d.changed_at) as changed_at
+select c.course_key, c.spelling, c.org, c.number, c.run, greatest(p.changed_at, d.changed_at) as changed_at,
+  coalesce(b.settings, x.settings || '{"visible_to_staff_only": true}') as settings
 from course c
 join branch p on p.course_key = c.course_key and p.name = 'published'
 left join branch d on d.course_key = c.course_key and d.name = 'draft'
 left join block b on b.branch_id = p.id and b.to_version is null and b.parent_id is null and b.type = 'course'
+left join block x on x.branch_id = d.id and b.settings is null and x.to_version is null and x.parent_id is null
+  and x.type = 'course'
 where c.deleted_at is null order by c.course_key"""
+# branch_course_key_name_key, then block_live for the root
+_LIBRARIES = """
+select c.course_key, c.org, c.number, b.settings, br.changed_at
+from course c join branch br on br.course_key = c.course_key and br.name = 'library'
+left join course_team t on t.course_key = c.course_key and t.user_id = $1 and not t.removed
+left join block b on b.branch_id = br.id and b.block_id = 'library@library' and b.to_version is null
+where c.deleted_at is null and (t.role is not null or $2 or c.org = any($3::text[]))
+order by c.course_key"""
 _ABOUT = """
 select b.block_id, d.fields from branch br
 join block b on b.branch_id = br.id and b.to_version is null and b.block_id like 'about@%'
@@ -103,6 +115,16 @@ async def list_courses(connection: Connection) -> list[Listed]:
     return [
         Listed(CourseKey.parse(row["course_key"]), row["spelling"], row["settings"] or {}, row["changed_at"])
         for row in await connection.fetch(_LIST)
+    ]
+
+
+async def list_libraries(
+    connection: Connection, user_id: int | None, *, every: bool, orgs: Sequence[str]
+) -> list[Listed]:
+    """The libraries of somebody's teams and of these organizations, or *every* one."""
+    return [
+        Listed(CourseKey.parse(row["course_key"]), row["course_key"], row["settings"] or {}, row["changed_at"])
+        for row in await connection.fetch(_LIBRARIES, -1 if user_id is None else user_id, every, list(orgs))
     ]
 
 

@@ -1,112 +1,187 @@
-"""Creating courses, and the list of them."""
+"""Creating courses and libraries, and the next run of a course."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import orjson
 from fastapi import APIRouter
-from pydantic import JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common import idempotency
 from common.database import WriteSession, raw
 from common.errors import Invalid, Unauthorized
 from common.identity import Caller, CallerDep, request_base
 from common.keys import CourseKey, InvalidKey
+from content.access import TEAM_ROLES, find_standing, require_team
+from content.bodies import parse_object, read_bytes
 from content.courses import operations
-from content.courses.errors import BadCourseName, CourseExists, MayNotCreate, NameTaken
+from content.courses.announcing import course_settings
+from content.courses.errors import BadCourseName, CourseExists, CourseNotFound, MayNotCreate, NameTaken
+from content.courses.fields import MAX_TEXT, read_settings
 from content.courses.operations import Creator
-from content.courses.schemas import CreatedCourse, NewCourse
-from content.dates import normal_date
+from content.courses.queries import get_course_key, list_libraries
+from content.courses.schemas import CreatedCourse, LibraryOut, NewCourse, NewLibrary
+from content.idempotent import once
+from content.lifecycle.errors import SourceUnknown
+from content.lifecycle.reruns import rerun_course
 
 router = APIRouter(tags=["courses"])
+M = TypeVar("M", bound=BaseModel)
 
-_DATES = ("start", "end", "enrollment_start", "enrollment_end", "certificate_available_date")
-_SETTING = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_LIMIT = 1_000_000
 # What clients of Studio's form send beside the settings.
-_NOT_SETTINGS = frozenset({"org", "number", "course", "run", "fields", "children", "data"})
+_NOT_SETTINGS = frozenset(
+    {"org", "number", "course", "run", "library", "fields", "children", "data", "source_course_key"}
+)
 _TAKEN = "Please change either the organization or course number so that it is unique."
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": NewCourse.model_json_schema()}},
-    }
-}
 
 
-@router.post("/course", response_model=CreatedCourse, openapi_extra=_BODY, summary="Create a course (Studio)")
-@router.post("/course/", response_model=CreatedCourse, openapi_extra=_BODY, include_in_schema=False)
+def _body_of(model: type[NewCourse] | type[NewLibrary]) -> dict[str, JsonValue]:
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+@router.post(
+    "/course", response_model=CreatedCourse, openapi_extra=_body_of(NewCourse), summary="Create a course (Studio)"
+)
+@router.post("/course/", response_model=CreatedCourse, openapi_extra=_body_of(NewCourse), include_in_schema=False)
 async def create_course_of_studio(request: Request, session: WriteSession, caller: CallerDep) -> Response:
-    """Create a course and publish its root; the caller becomes its instructor and is enrolled."""
-    created = await _create(await _body(request), session, caller)
-    return Response(orjson.dumps(created), media_type="application/json")
+    """Create a course and publish its root; the caller becomes its instructor and is enrolled.
+
+    With `source_course_key` the course is the next run of that one, and the answer names it `destination_course_key`.
+    """
+    return _answer(await _create(await read_bytes(request, limit=_LIMIT), session, caller), 200, request)
 
 
 @router.post(
     "/api/content/v1/course",
     response_model=CreatedCourse,
     status_code=201,
-    openapi_extra=_BODY,
+    openapi_extra=_body_of(NewCourse),
     summary="Create a course",
 )
 @router.post("/api/content/v1/course/", response_model=CreatedCourse, status_code=201, include_in_schema=False)
 async def create_course(request: Request, session: WriteSession, caller: CallerDep) -> Response:
-    """Create a course and publish its root; `Idempotency-Key` makes a repeated request harmless."""
-    key = request.headers.get(idempotency.HEADER)
-    who = caller.username or ""
-    if key is not None and not caller.is_anonymous:
-        fingerprint = idempotency.fingerprint("POST", "/api/content/v1/course", await request.body())
-        stored = await idempotency.claim(session, caller=who, key=key, fingerprint=fingerprint)
-        if stored is not None:
-            return Response(stored.body, stored.status, media_type="application/json")
-    created = await _create(await _body(request), session, caller)
-    body = orjson.dumps(created)
-    if key is not None:
-        await idempotency.store(session, caller=who, key=key, status=201, body=body)
-    location = f"{request_base(request)}/api/content/v1{created['url']}"
-    return Response(body, 201, {"Location": location}, media_type="application/json")
+    """Create a course, or the next run of one, and publish its root; `Idempotency-Key` makes a repeat harmless."""
+    data = await read_bytes(request, limit=_LIMIT)
+
+    async def perform() -> Response:
+        return _answer(await _create(data, session, caller), 201, request)
+
+    return await once(request, session, caller, data, perform)
 
 
-async def _body(request: Request) -> Mapping[str, JsonValue]:
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError as error:
-        raise Invalid("The body is not JSON.", code="malformed") from error
-    if not isinstance(body, dict):
-        raise Invalid("The body is not a JSON object.", code="malformed")
-    if "number" not in body and isinstance(body.get("course"), str):
-        body["number"] = body["course"]
-    return body
-
-
-async def _create(body: Mapping[str, JsonValue], session: WriteSession, caller: Caller) -> dict[str, str]:
+@router.get("/api/content/v1/libraries", response_model=list[LibraryOut], summary="Content libraries")
+async def get_libraries(request: Request, caller: CallerDep) -> list[LibraryOut]:
+    """Those that the caller may read: of their teams, of their organizations, for global staff all."""
     if caller.is_anonymous:
         raise Unauthorized
-    new = _read(body)
-    if not caller.may_create(new.org, new.number):
+    orgs = [org for org, role in caller.org_roles if role in TEAM_ROLES]
+    found = await list_libraries(request.state.resources.pool, caller.user_id, every=caller.is_staff, orgs=orgs)
+    return [
+        LibraryOut(
+            id=listed.spelling,
+            org=listed.course.org,
+            library=listed.course.course,
+            display_name=course_settings(listed.settings).display_name,
+            edited_on=listed.changed_at,
+            url=f"/course/{listed.spelling}",
+        )
+        for listed in found
+    ]
+
+
+@router.post(
+    "/api/content/v1/libraries",
+    response_model=CreatedCourse,
+    status_code=201,
+    openapi_extra=_body_of(NewLibrary),
+    summary="Create a content library",
+)
+async def create_library(request: Request, session: WriteSession, caller: CallerDep) -> Response:
+    """Create an empty library; the caller becomes its instructor."""
+    data = await read_bytes(request, limit=_LIMIT)
+
+    async def perform() -> Response:
+        if caller.is_anonymous:
+            raise Unauthorized
+        body = parse_object(data)
+        new = _read(NewLibrary, body)
+        library = _key(f"library-v1:{new.org}+{new.library}", new.display_name, (new.org, new.library))
+        return _answer(await _make(body, library, new.display_name, session, caller), 201, request)
+
+    return await once(request, session, caller, data, perform)
+
+
+def _answer(created: Mapping[str, str], status: int, request: Request) -> Response:
+    location = f"{request_base(request)}/api/content/v1{created['url']}"
+    headers = {"Location": location} if status == 201 else {}
+    return Response(orjson.dumps(created), status, headers, media_type="application/json")
+
+
+async def _create(data: bytes, session: AsyncSession, caller: Caller) -> dict[str, str]:
+    if caller.is_anonymous:
+        raise Unauthorized
+    body = parse_object(data)
+    if "number" not in body and isinstance(body.get("course"), str):
+        body["number"] = body["course"]
+    new = _read(NewCourse, body)
+    course = _key(f"course-v1:{new.org}+{new.number}+{new.run}", new.display_name, (new.org, new.number, new.run))
+    return await _make(body, course, new.display_name, session, caller, source=new.source_course_key)
+
+
+async def _make(
+    body: Mapping[str, JsonValue],
+    course: CourseKey,
+    display_name: str,
+    session: AsyncSession,
+    caller: Caller,
+    *,
+    source: str | None = None,
+) -> dict[str, str]:
+    if not caller.may_create(course.org, course.course):
         raise MayNotCreate
-    course = _key(new)
+    creator = Creator(caller.user_id, caller.username)
+    settings = {**_settings(body), "display_name": display_name}
+    now = datetime.now(UTC)
+    url = f"/course/{course}"
     try:
+        if source:
+            start_from = await _source(session, caller, source)
+            await rerun_course(session, start_from, course, creator=creator, settings=settings, now=now)
+            return {"url": url, "destination_course_key": course.canonical, "course_key": course.canonical}
         await operations.create_course(
-            session,
-            await raw(session),
-            course,
-            spelling=course.canonical,
-            creator=Creator(caller.user_id, caller.username),
-            settings={"display_name": new.display_name, **_settings(body)},
-            now=datetime.now(UTC),
+            session, course, spelling=course.canonical, creator=creator, settings=settings, now=now
         )
     except (CourseExists, NameTaken) as refusal:
         refusal.extra |= {"ErrMsg": refusal.message, "OrgErrMsg": _TAKEN, "CourseErrMsg": _TAKEN}
         raise
-    return {"url": f"/course/{course}", "course_key": course.canonical}
+    return {"url": url, "course_key": course.canonical}
 
 
-def _read(body: Mapping[str, JsonValue]) -> NewCourse:
+async def _source(session: AsyncSession, caller: Caller, text: str) -> CourseKey:
+    """The course to run again; a rerun takes drafts and answers along, so it takes a member of the team to start one.
+
+    Raises `SourceUnknown`, `NotOnTeam`.
+    """
+    connection = await raw(session)
     try:
-        return NewCourse.model_validate(body)
+        source = await get_course_key(connection, text)
+    except CourseNotFound as error:
+        raise SourceUnknown from error
+    standing = await find_standing(connection, source, caller.user_id)
+    if standing is None or source.is_library:
+        raise SourceUnknown
+    require_team(caller, standing, source)
+    return source
+
+
+def _read(model: type[M], body: Mapping[str, JsonValue]) -> M:
+    try:
+        return model.model_validate(body)
     except ValidationError as error:
         wrong = {str(item["loc"][0]): _words(item["type"]) for item in error.errors()}
         fields = {name: {"developer_message": text} for name, text in wrong.items()}
@@ -115,34 +190,24 @@ def _read(body: Mapping[str, JsonValue]) -> NewCourse:
 
 
 def _words(kind: str) -> str:
+    if kind == "string_too_long":
+        return f"This field may have at most {MAX_TEXT} characters."
     return "This field is required." if kind == "missing" else "This field must be a text."
 
 
-def _key(new: NewCourse) -> CourseKey:
+def _key(text: str, display_name: str, parts: tuple[str, ...]) -> CourseKey:
     try:
-        if not all((new.org, new.number, new.run)):
-            raise InvalidKey(f"{new.org}+{new.number}+{new.run}", "a course key")
-        return CourseKey.parse(f"course-v1:{new.org}+{new.number}+{new.run}")
+        if not all(parts):
+            raise InvalidKey(text, "a course key")
+        return CourseKey.parse(text)
     except InvalidKey as error:
-        text = f"Unable to create course '{new.display_name}'.\n\n{error}."
-        raise BadCourseName(text, ErrMsg=text) from error
+        message = f"Unable to create course '{display_name}'.\n\n{error}."
+        raise BadCourseName(message, ErrMsg=message) from error
 
 
 def _settings(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Every further field, also those in `fields`. Raises `Invalid` for a date that is none."""
+    """Every further field, also those in `fields`; one that is null is not set."""
     nested = body.get("fields")
     given = {**body, **(nested if isinstance(nested, dict) else {})}
-    if given.get("source_course_key"):
-        raise Invalid("A course cannot be made from another one here: export that one and import it.", code="no_rerun")
-    settings = {}
-    for name, value in given.items():
-        if name in _NOT_SETTINGS or name == "source_course_key":
-            continue
-        if not _SETTING.fullmatch(name):
-            raise Invalid(f"{name}: This field is not expected.", code="unexpected_field")
-        if name in _DATES and value is not None:
-            value = normal_date(value)
-            if value is None:
-                raise Invalid(f"Invalid data ({name} is not a date)", code="bad_date")
-        settings[name] = value
-    return settings
+    settings = read_settings({name: value for name, value in given.items() if name not in _NOT_SETTINGS})
+    return {name: value for name, value in settings.items() if value is not None}

@@ -1,5 +1,7 @@
 """Bodies of the course routes."""
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -13,11 +15,34 @@ class NewCourse(BaseModel):
     org: str = Field(title="Organization")
     number: str = Field(title="Course number")
     run: str = Field(title="Run")
-    display_name: str = Field(title="Display name")
+    display_name: str = Field(title="Display name", max_length=1000)
+    source_course_key: str | None = Field(None, title="The course to run again")
+
+
+class NewLibrary(BaseModel):
+    """A content library to create."""
+
+    model_config = ConfigDict(extra="allow")
+
+    org: str = Field(title="Organization")
+    library: str = Field(title="Library")
+    display_name: str = Field(title="Display name", max_length=1000)
 
 
 class CreatedCourse(BaseModel):
-    """Where the new course is."""
+    """Where the new course is; `destination_course_key` for the next run of another."""
 
     url: str
     course_key: str
+    destination_course_key: str | None = None
+
+
+class LibraryOut(BaseModel):
+    """One line of the list of libraries."""
+
+    id: str
+    org: str
+    library: str
+    display_name: str | None
+    edited_on: datetime
+    url: str

@@ -25,3 +25,9 @@ class NotOneBranch(Invalid):
     """Name a course, or a branch of it: this is not about one version."""
 
     code = "bad_locator"
+
+
+class BadRevert(Invalid):
+    """The body names the version to go back to: {"version": "<24 hexadecimal digits>"}."""
+
+    code = "invalid"

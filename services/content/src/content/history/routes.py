@@ -3,15 +3,20 @@
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
+from pydantic import ValidationError
 from starlette.requests import Request
+from starlette.responses import Response
 
 from common.app import raw_path
+from common.database import WriteSession
 from common.identity import CallerDep, request_base
-from common.keys import CourseKey
+from common.keys import CourseKey, InvalidKey, parse_guid
 from common.resources import Resources
+from content.bodies import if_match, parse_object, read_bytes
 from content.history.diff import changed_fields, describe, needed_definitions
-from content.history.errors import BadCursor, BadPageSize, BlockUnknown
+from content.history.errors import BadCursor, BadPageSize, BadRevert, BlockUnknown, NotOneBranch
 from content.history.opening import get_block_id, open_place, open_version
+from content.history.operations import revert_branch
 from content.history.queries import (
     BranchHead,
     Form,
@@ -30,8 +35,12 @@ from content.history.schemas import (
     HistoryOut,
     OneVersionOut,
     PublishStateOut,
+    RevertedOut,
+    RevertIn,
     VersionOut,
 )
+from content.idempotent import once
+from content.versions.operations import Author
 
 router = APIRouter(prefix="/api/content/v1", tags=["versions"])
 
@@ -153,6 +162,34 @@ async def get_publish_state(request: Request, place: str, caller: CallerDep) -> 
         }
         | describe(where.course, pairs, fields)
     )
+
+
+@router.post("/revert/{place:path}", response_model=RevertedOut, summary="Go back to a version")
+async def post_revert(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
+    """The branch (the draft unless named) becomes what the version in the body was, as a new version. `If-Match` names
+    the head it is meant for."""
+    data = await read_bytes(request)
+
+    async def perform() -> Response:
+        resources: Resources = request.state.resources
+        standing, where, branch = await open_place(resources, caller, place.strip("/"))
+        if where.block is not None:
+            raise NotOneBranch
+        try:
+            guid = parse_guid(RevertIn.model_validate(parse_object(data)).version)
+        except (ValidationError, InvalidKey) as error:
+            raise BadRevert from error
+        author = Author(caller.user_id, caller.username, "revert", {"version": guid})
+        saved = await revert_branch(session, where.course, branch.name, guid, author, if_match=if_match(request))
+        done = RevertedOut(
+            course_id=standing.spelling,
+            version=saved.guid,
+            published_version=saved.published_guid,
+            changed=sorted(saved.changed),
+        )
+        return Response(done.model_dump_json(), media_type="application/json")
+
+    return await once(request, session, caller, data, perform)
 
 
 def _said(version: Version, branch: str, head: str) -> dict[str, object]:

@@ -107,8 +107,9 @@ class RevertIn(BaseModel):
 
 
 class RevertedOut(BaseModel):
-    """Where the branches are now."""
+    """Where the branches are now; `changed` names those that have a new version."""
 
+    course_id: str
     version: str
     published_version: str | None
     changed: list[str]

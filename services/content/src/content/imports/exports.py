@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.blobs import BlobStore
 from common.database import raw
 from common.keys import CourseKey, InvalidKey
-from content.commands.errors import CourseUnknown, NotACourse, NotPermitted, VersionUnknown
+from content.commands.errors import CourseUnknown, NotACourse, NothingThere, NotPermitted, VersionUnknown
 from content.commands.schemas import SnapshotCourse
 from content.events import CommandCompleted
 from content.imports.snapshots import Block, describe_drafts, ordered, write_snapshot
-from content.versions.models import DRAFT, PUBLISHED
+from content.versions.models import DRAFT, LIBRARY, PUBLISHED
 from content.versions.queries import (
     find_heads,
     find_version,
@@ -70,8 +70,8 @@ async def snapshot_course(session: AsyncSession, blobs: BlobStore, command: Snap
         course_id=course.canonical,
         outcome="unchanged" if unchanged else "done",
         version=version,
-        draft_guid=wanted.heads.get(DRAFT),
-        published_guid=wanted.heads.get(PUBLISHED),
+        draft_guid=wanted.heads.get(DRAFT) or wanted.heads.get(LIBRARY),
+        published_guid=wanted.heads.get(PUBLISHED) or wanted.heads.get(LIBRARY),
         counts=counts,
         snapshot=key,
     )
@@ -95,6 +95,8 @@ async def _wanted(connection: asyncpg.Connection, course: CourseKey, command: Sn
         if place is None or place[0] != course.canonical:
             raise VersionUnknown(f"{course} has no version {command.version}.")
         return Wanted(command.version, None, heads)
+    if LIBRARY in heads:
+        return Wanted(heads[LIBRARY], None, heads)
     if PUBLISHED not in heads or DRAFT not in heads:
         raise CourseUnknown
     if command.branch is not None:
@@ -112,6 +114,8 @@ async def _write(connection: asyncpg.Connection, course: CourseKey, wanted: Want
         drafts = describe_drafts(blocks, draft)
     assets = await read_assets(connection, wanted.main)
     files = await read_files(connection, wanted.main)
+    if not root:
+        raise NothingThere
     named = {"course_id": course.canonical, "org": course.org, "number": course.course, "run": course.run}
     counts = {"blocks": len(blocks), "drafts": len(drafts), "assets": len(assets), "files": len(files)}
     return write_snapshot(named, root, ordered(blocks, root), drafts, assets, files), counts

@@ -1,4 +1,4 @@
-"""Importing a course: one transaction swaps both branches, or nothing happens."""
+"""Importing a course or a library: one transaction swaps its branches, or nothing happens."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from common.identity import grants_cover
 from common.keys import CourseKey, InvalidKey
 from content.commands.errors import (
     AssetMissing,
+    BadSnapshot,
     CourseUnknown,
     NameNotFree,
     NotACourse,
@@ -24,16 +25,15 @@ from content.commands.errors import (
 )
 from content.commands.schemas import ImportCourse, Requester
 from content.courses.announcing import announce_course
-from content.courses.operations import Creator, claim_course, welcome_creator
+from content.courses.operations import Creator, branch_names, claim_course, open_branches, welcome_creator
 from content.events import CommandCompleted
 from content.imports.snapshots import Rows, build_rows, read_snapshot, root_only
 from content.thumbnails.models import is_drawn
 from content.thumbnails.operations import want_thumbnails
-from content.versions.models import ASSET, DRAFT, FILE, PUBLISHED, Difference, Row, canonical, difference
+from content.versions.models import ASSET, DRAFT, FILE, LIBRARY, PUBLISHED, Difference, Row, canonical, difference
 from content.versions.operations import (
     Author,
     Head,
-    create_branches,
     live_after,
     live_rows,
     lock_branches,
@@ -49,6 +49,7 @@ from course c
 left join course_team t on t.course_key = c.course_key and t.user_id = $2 and not t.removed
 left join account a on a.user_id = $2
 where c.course_key = $1 and c.deleted_at is null"""
+_OTHER = "select course_key from course where dotted = $1 and deleted_at is null"
 _SOURCE = "update course set source = $2::text::jsonb where course_key = $1"
 _CLAIM = """
 insert into asset_claim (digest) select d from unnest($1::bytea[]) d order by d
@@ -73,39 +74,36 @@ async def import_course(session: AsyncSession, blobs: BlobStore, command: Import
         course = CourseKey.parse(command.course_id)
     except InvalidKey as error:
         raise NotACourse(f"{error}.") from error
-    if course.is_library:
-        raise NotACourse(f"{course} is a library, not a course run.")
     connection = await raw(session)
     exists = await _decide(connection, course, command)
-    rows = await _rows(blobs, command.snapshot)
+    rows = await _rows(blobs, command.snapshot, course)
     creating = False
-    heads: dict[str, Head] = {}
     if not exists and not command.dry_run:
         creating = await _claim(connection, course, command)
         if not creating:
-            await _decide(connection, course, command, must_exist=True)
+            exists = await _decide(connection, course, command, must_exist=True)
     if creating:
-        heads = await create_branches(connection, course.canonical, (DRAFT, PUBLISHED))
+        heads = await open_branches(connection, course)
     else:
-        heads = await lock_branches(connection, course.canonical, (DRAFT, PUBLISHED))
-    _check_head(command, None if creating else heads.get(DRAFT))
-    published = _wanted_published(rows, command, new=creating or not heads)
+        heads = await lock_branches(connection, course.canonical, branch_names(course))
+    main = LIBRARY if course.is_library else DRAFT
+    _check_head(command, heads.get(main) if exists else None)
+    published = None if course.is_library else _wanted_published(rows, command, new=not exists)
     live = {name: await live_rows(connection, head) for name, head in heads.items()}
-    live_published = live.get(PUBLISHED, {})
     plan = _plan(
-        rows.draft, difference(rows.draft, live.get(DRAFT, {})),
-        published, difference(published, live_published) if published is not None else Difference((), (), 0),
+        rows.draft, difference(rows.draft, live.get(main, {})),
+        published, Difference((), (), 0) if published is None else difference(published, live.get(PUBLISHED, {})),
         rows.drafts,
     )  # fmt: skip
-    if command.dry_run or not plan:
+    if command.dry_run or not (plan or creating):
         return await _answer(connection, course, command, heads, plan)
     await _secure_assets(connection, blobs, plan)
     author = _author(command)
     await store_definitions(connection, rows.definitions)
-    sources = live.get(DRAFT, {})
+    sources = live.get(main, {})
     if plan.draft:
-        heads[DRAFT] = await write_version(connection, heads[DRAFT], plan.draft, author)
-        sources = live_after(sources, plan.draft, heads[DRAFT])
+        heads[main] = await write_version(connection, heads[main], plan.draft, author)
+        sources = live_after(sources, plan.draft, heads[main])
     if plan.published:
         heads[PUBLISHED] = await write_version(connection, heads[PUBLISHED], plan.published, author, sources=sources)
     if command.source:
@@ -119,9 +117,9 @@ async def import_course(session: AsyncSession, blobs: BlobStore, command: Import
             spelling=command.spelling or course.canonical,
             now=datetime.now(UTC),
         )
-    if plan.published:
+    if plan.published or creating:
         await announce_course(session, connection, course, created=creating)
-    return await _answer(connection, course, command, heads, plan)
+    return await _answer(connection, course, command, heads, plan, done=True)
 
 
 def _creator(requester: Requester) -> Creator:
@@ -150,19 +148,27 @@ async def _claim(connection: asyncpg.Connection, course: CourseKey, command: Imp
     creator = _creator(command.requested_by)
     if await claim_course(connection, course, spelling=spelling or course.canonical, creator=creator):
         return True
-    other = await connection.fetchval("select course_key from course where dotted = $1", course.dotted.casefold())
+    other = await connection.fetchval(_OTHER, course.dotted.casefold())
     if other != course.canonical:
         raise NameNotFree(f"{NameNotFree()} It is {other}.")
     return False
 
 
-async def _rows(blobs: BlobStore, key: str) -> Rows:
-    """The snapshot's rows; read and hashed in a thread, so that heartbeats go on."""
+async def _rows(blobs: BlobStore, key: str, course: CourseKey) -> Rows:
+    """The snapshot's rows; read and hashed in a thread, so that heartbeats go on. Raises `BadSnapshot`."""
     try:
         data = await blobs.get_bytes(key)
     except (BlobMissing, ValueError) as error:
         raise SnapshotMissing(f"The snapshot {key!r} is not in the blob store.") from error
-    return await asyncio.to_thread(lambda: build_rows(read_snapshot(data)))
+
+    def build() -> Rows:
+        snapshot = read_snapshot(data)
+        kind = "library" if course.is_library else "course"
+        if snapshot.blocks[snapshot.root].type != kind:
+            raise BadSnapshot(f"The snapshot's root {snapshot.root} is not that of a {kind}.")
+        return build_rows(snapshot)
+
+    return await asyncio.to_thread(build)
 
 
 def _check_head(command: ImportCourse, head: Head | None) -> None:
@@ -249,15 +255,23 @@ async def _answer(
     command: ImportCourse,
     heads: Mapping[str, Head],
     plan: Plan,
+    *,
+    done: bool = False,
 ) -> CommandCompleted:
     version = await connection.fetchval("select announced from course where course_key = $1", course.canonical)
     return CommandCompleted(
         command_id=str(command.command_id),
         command=COMMAND,
         course_id=course.canonical,
-        outcome="done" if plan else "unchanged",
+        outcome="done" if done or plan else "unchanged",
         version=version,
-        draft_guid=heads[DRAFT].guid.hex() if DRAFT in heads else None,
-        published_guid=heads[PUBLISHED].guid.hex() if PUBLISHED in heads else None,
+        draft_guid=_guid(heads, DRAFT),
+        published_guid=_guid(heads, PUBLISHED),
         counts=plan.counts,
     )
+
+
+def _guid(heads: Mapping[str, Head], branch: str) -> str | None:
+    """Of a library the one branch is both what is written and what is read."""
+    head = heads.get(branch) or heads.get(LIBRARY)
+    return head.guid.hex() if head else None

@@ -15,7 +15,7 @@ from content.blocks.visibility import Viewer, has_started, is_staff_only, visibl
 from content.courses.queries import Place, find_place
 from content.policies.models import admits_block
 from content.versions.cache import TreeCache
-from content.versions.models import DETACHED, DRAFT, PUBLISHED
+from content.versions.models import DETACHED, DRAFT, LIBRARY, PUBLISHED
 from content.versions.tree import Node, Tree
 
 NOBODY = Viewer()
@@ -85,10 +85,11 @@ async def choose_tree(
     if place.version is not None and place.version != standing.published:
         _require(caller, team)
         return await trees.at_version(resources.pool, place.version)
-    branch = place.branch or (DRAFT if team else PUBLISHED)
-    if branch != PUBLISHED:
+    written = LIBRARY if place.course.is_library else DRAFT
+    branch = place.branch or (written if team else PUBLISHED)
+    if branch != PUBLISHED or place.course.is_library:
         _require(caller, team)
-    guid = standing.published if branch == PUBLISHED else standing.draft if branch == DRAFT else None
+    guid = standing.published if branch == PUBLISHED else standing.draft if branch == written else None
     return await trees.at_head(resources.pool, place.course.canonical, branch, guid)
 
 

@@ -27,6 +27,9 @@ _NEXT = "update course set team_version = team_version + 1 where course_key = $1
 _RETIRE = """
 update course_team set username = $3, removed = true, version = $4, changed_at = now()
 where course_key = $1 and user_id = $2"""
+_ANYBODY = "select exists (select from course_team where course_key = $1 and not removed)"
+_CLEAR = """
+update course_team set removed = true, version = $2, changed_at = now() where course_key = $1 and not removed"""
 _TEAM = """
 select user_id, username, role, version, removed from course_team where course_key = $1 order by user_id"""
 
@@ -62,6 +65,15 @@ async def retire_member(session: AsyncSession, connection: asyncpg.Connection, *
         version = await connection.fetchval(_NEXT, course.canonical)
         await connection.execute(_RETIRE, course.canonical, user_id, username, version)
         await announce_team(session, connection, course, version=version)
+
+
+async def clear_team(session: AsyncSession, connection: asyncpg.Connection, course: CourseKey) -> None:
+    """End every role in a course."""
+    if not await connection.fetchval(_ANYBODY, course.canonical):
+        return
+    version = await connection.fetchval(_NEXT, course.canonical)
+    await connection.execute(_CLEAR, course.canonical, version)
+    await announce_team(session, connection, course, version=version)
 
 
 async def announce_team(

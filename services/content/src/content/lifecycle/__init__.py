@@ -1,0 +1,1 @@
+"""The end of a course, its way back, and its next run."""
