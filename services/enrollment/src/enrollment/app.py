@@ -7,10 +7,12 @@ from common.errors import ErrorFamilies, detail_style, developer_message_style, 
 from common.messaging.parking.routes import router as parking
 from common.process import Service
 from common.resources import Resources
+from enrollment.allowed import routes as allowed
 from enrollment.consumers import subscriptions
 from enrollment.enrollments import routes as enrollments
 from enrollment.program_enrollments import learner_routes as learner_programs
 from enrollment.program_enrollments import routes as program_enrollments
+from enrollment.retirement import routes as retirement
 from enrollment.settings import Settings
 from enrollment.sweeps import background
 
@@ -28,7 +30,14 @@ def create_app(resources: Resources) -> FastAPI:
     return build_app(
         resources,
         title="Lectern enrollment",
-        routers=[enrollments.router, learner_programs.router, program_enrollments.router, parking],
+        routers=[
+            allowed.router,
+            retirement.router,
+            enrollments.router,
+            learner_programs.router,
+            program_enrollments.router,
+            parking,
+        ],
         errors=ERRORS,
     )
 

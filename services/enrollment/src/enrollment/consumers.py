@@ -22,7 +22,9 @@ from enrollment.program_enrollments.linking import realise_links
 from enrollment.program_enrollments.maintenance import retire_keys
 from enrollment.program_enrollments.operations import Author
 from enrollment.programs.operations import note_accounts, store_links, store_programs
-from enrollment.programs.schemas import LinksChanged, ProgramsChanged, UsersRetired
+from enrollment.programs.schemas import LinksChanged, ProgramsChanged
+from enrollment.retirement.operations import retire
+from enrollment.retirement.schemas import UsersRetired
 from enrollment.settings import Settings
 
 # every statement that began before a course had a limit is over by then
@@ -34,11 +36,11 @@ COMMANDS_AT_ONCE: Final = 20
 # type → what is read of it; commands are read item by item (commands.schemas), these are the shapes promised for them
 HEARS: Final[Mapping[str, type[BaseModel]]] = {
     "accounts.user.changed.v1": UsersChanged,
+    "accounts.user.retired.v1": UsersRetired,
     "course_catalog.course.changed.v1": CoursesChanged,
     "content.course_team.changed.v1": TeamChanged,
     "course_catalog.program.changed.v1": ProgramsChanged,
     "accounts.external_id.linked.v1": LinksChanged,
-    "accounts.user.retired.v1": UsersRetired,
     ENROLL: EnrollHeard,
     UNENROLL: UnenrollHeard,
 }
@@ -50,6 +52,11 @@ async def hear_accounts(session: AsyncSession, messages: Sequence[Message]) -> N
     connection = await raw(session)
     await store_accounts(connection, users, now=datetime.now(UTC))
     await note_accounts(connection, {user.user_id for user in users})
+
+
+async def hear_retirements(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """accounts.user.retired.v1"""
+    await retire(await raw(session), [user for message in messages for user in message.parse(UsersRetired).users])
 
 
 async def hear_courses(session: AsyncSession, messages: Sequence[Message]) -> None:
@@ -99,6 +106,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
             queue="enrollment.events",
             handlers={
                 "accounts.user.changed.v1": hear_accounts,
+                "accounts.user.retired.v1": hear_retirements,
                 "course_catalog.course.changed.v1": hear_courses,
                 "content.course_team.changed.v1": hear_teams,
             },

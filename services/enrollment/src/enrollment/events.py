@@ -34,6 +34,25 @@ class EnrollmentsChanged(Event):
     changes: tuple[EnrollmentChange, ...]
 
 
+class AllowedEntry(_Part):
+    """An entry of the allowed list at a version; the address in lower case."""
+
+    email: str
+    course_id: str
+    auto_enroll: bool
+    removed: bool
+    version: int
+
+
+class AllowedChanged(Event):
+    """E-mail addresses were let into courses, or are no more."""
+
+    type: ClassVar[str] = "enrollment.allowed.changed.v1"
+    batch_field: ClassVar[str | None] = "entries"
+
+    entries: tuple[AllowedEntry, ...]
+
+
 class ItemResult(_Part):
     """What became of one item of a command."""
 

@@ -1,4 +1,4 @@
-"""What time makes due: deferred commands, seats to count again, answers too old to keep."""
+"""What time makes due: deferred commands, seats to count again, names to replace, answers too old to keep."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +17,7 @@ from enrollment.course_copies.operations import count_seats
 from enrollment.enrollments.changes import RacedError
 from enrollment.program_enrollments.linking import realise_due
 from enrollment.program_enrollments.maintenance import expire_waiting
+from enrollment.retirement.operations import scrub_history
 from enrollment.settings import Settings
 
 log = structlog.get_logger()
@@ -39,6 +40,9 @@ def background(resources: Resources) -> Sequence[Callable[[], Awaitable[None]]]:
     async def seats() -> None:
         await _forever(lambda: recount_seats(resources), settings.sweep_seconds)
 
+    async def names() -> None:
+        await _forever(lambda: scrub_names(resources), settings.sweep_seconds)
+
     async def old() -> None:
         await _forever(lambda: _forget(resources, days), _HOUR)
 
@@ -48,7 +52,7 @@ def background(resources: Resources) -> Sequence[Callable[[], Awaitable[None]]]:
     async def waiting() -> None:
         await _forever(lambda: expire_program_enrollments(resources, settings.waiting_program_days), _HOUR)
 
-    return deferred, seats, old, links, waiting
+    return deferred, seats, names, old, links, waiting
 
 
 async def finish_deferred(resources: Resources, handler: CommandHandler) -> None:
@@ -83,6 +87,14 @@ async def expire_program_enrollments(resources: Resources, days: int) -> None:
         async with resources.sessions.begin() as session:
             if not await expire_waiting(await raw(session), before=before):
                 return
+
+
+async def scrub_names(resources: Resources) -> None:
+    """Replace the names of the retired in the history, a stretch at a time."""
+    left = True
+    while left:
+        async with resources.sessions.begin() as session:
+            left = await scrub_history(await raw(session))
 
 
 async def _forget(resources: Resources, days: timedelta) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from enrollment.bodies import has_nul
 from enrollment.enrollments.models import Options
 
 MAX_ITEMS: Final = 500
@@ -169,7 +170,7 @@ def read_command(
     command_id = parsed.get("command_id") if isinstance(parsed, dict) else None
     if not isinstance(command_id, str) or not 0 < len(command_id) <= MAX_ID or "\x00" in command_id:
         raise Unreadable("no readable command_id")
-    if b"\\u0000" in body:
+    if has_nul(body):
         raise RefusedWhole(command_id, "malformed", "A string has a NUL in it.")
     items = parsed.get("items")
     if isinstance(items, list) and len(items) > MAX_ITEMS:

@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 import orjson
 
+from enrollment.allowed.operations import announce_allowed
 from enrollment.commands.schemas import CommandRead
 from enrollment.enrollments import situation as facts
 from enrollment.enrollments.changes import Batch, Change, Origin, announce
@@ -21,7 +22,7 @@ _SHARED: Final = f"select pg_advisory_xact_lock_shared({_LOCK})"
 _ALONE: Final = f"select pg_advisory_xact_lock({_LOCK})"
 
 _ENTRIES: Final = """
-select w.id, w.user_id, lower(w.email) as email, w.course_key, w.commanded_at
+select w.id, w.user_id, lower(w.email) as email, w.course_key, w.commanded_at, w.removed
 from unnest($1::text[], $2::text[]) as i(email, course_key)
 join enrollment_allowed w on lower(w.email) = i.email and w.course_key = i.course_key
 order by w.id for update of w
@@ -36,15 +37,21 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 as i(email, course_key, mode, cohort, attributes, actor, reason, broker_user, command_id, commanded_at)
 on conflict (lower(email), course_key) do update set auto_enroll = true, mode = excluded.mode, cohort = excluded.cohort,
   attributes = excluded.attributes, actor = excluded.actor, reason = excluded.reason,
-  broker_user = excluded.broker_user, command_id = excluded.command_id, commanded_at = excluded.commanded_at
-where w.user_id is null
+  broker_user = excluded.broker_user, command_id = excluded.command_id, commanded_at = excluded.commanded_at,
+  removed = false, version = w.version + 1, user_id = null
+where w.user_id is null or w.removed
+returning w.id
 """
-_REMOVE: Final = "delete from enrollment_allowed where id = any($1::bigint[])"
+_REMOVE: Final = """
+update enrollment_allowed w set removed = true, version = w.version + 1, commanded_at = i.commanded_at
+from unnest($1::bigint[], $2::timestamptz[]) as i(id, commanded_at) where w.id = i.id
+"""
 _DUE: Final = """
 select w.id, w.course_key, w.mode, w.cohort, w.attributes::text, w.actor, w.reason, w.broker_user, w.command_id,
   w.commanded_at, a.user_id, a.username, a.email, a.is_staff
 from account a join enrollment_allowed w on lower(w.email) = lower(a.email) and w.user_id is null and w.auto_enroll
-where a.user_id = any($1::bigint[]) order by w.id for update of w
+  and not w.removed
+where a.user_id = any($1::bigint[]) and a.is_active order by w.id for update of w
 """
 
 
@@ -64,6 +71,7 @@ class _Known:
     id: int
     user_id: int | None
     commanded_at: datetime | None
+    removed: bool
 
 
 async def exclude_new_accounts(connection: asyncpg.Connection) -> None:
@@ -76,7 +84,10 @@ async def store_entries(connection: asyncpg.Connection, entries: Sequence[Entry]
     if not entries:
         return []
     rows = await connection.fetch(_ENTRIES, [entry.email for entry in entries], [entry.course.key for entry in entries])
-    known = {(row["email"], row["course_key"]): _Known(row["id"], row["user_id"], row["commanded_at"]) for row in rows}
+    known = {
+        (row["email"], row["course_key"]): _Known(row["id"], row["user_id"], row["commanded_at"], row["removed"])
+        for row in rows
+    }
     limited = {entry.course.n: entry.course for entry in entries if entry.course.capacity is not None}
     seats = await facts.lock_seats(connection, limited.values())
     named = [(entry.course.n, entry.cohort) for entry in entries if entry.cohort]
@@ -110,12 +121,17 @@ async def store_entries(connection: asyncpg.Connection, entries: Sequence[Entry]
     ]
     if stored:
         stored.sort(key=lambda row: row[:2])
-        await connection.execute(_STORE, *map(list, zip(*stored, strict=True)))
+        rows = await connection.fetch(_STORE, *map(list, zip(*stored, strict=True)))
+    changed = [row["id"] for row in rows] if stored else []
     removed = [
-        known[entry.email, entry.course.key].id for entry, decision in decided if decision.outcome == "unenrolled"
+        (known[entry.email, entry.course.key].id, entry.command.issued_at)
+        for entry, decision in decided
+        if decision.outcome == "unenrolled"
     ]
     if removed:
-        await connection.execute(_REMOVE, removed)
+        await connection.execute(_REMOVE, *map(list, zip(*removed, strict=True)))
+        changed += [entry_id for entry_id, _ in removed]
+    await announce_allowed(connection, changed)
     return decisions
 
 
@@ -125,8 +141,9 @@ def _decide(
     if known and known.commanded_at is not None and entry.command.issued_at < known.commanded_at:
         return Decision("unchanged", "superseded")
     if entry.command.kind == "unenroll" or not entry.wish.is_active:
-        return Decision("unenrolled") if known and known.user_id is None else Decision("unchanged", "not_enrolled")
-    if known and known.user_id is not None:
+        waits = known and known.user_id is None and not known.removed
+        return Decision("unenrolled") if waits else Decision("unchanged", "not_enrolled")
+    if known and known.user_id is not None and not known.removed:
         return Decision("rejected", "address_used")
     if cohort_missing:
         return Decision("rejected", "unknown_cohort")
@@ -134,7 +151,7 @@ def _decide(
     mode = entry.wish.mode or course.default_mode(now)
     if not course.offers(mode, now, expired=options.ignore_mode_expiry):
         return Decision("rejected", "mode_unavailable")
-    if known is None:
+    if known is None or known.removed:
         if course.invitation_only and not options.ignore_invitation:
             return Decision("rejected", "invitation_only")
         if not course.is_open(now) and not options.ignore_window:

@@ -1,6 +1,6 @@
 """What the enrollment API refuses, with upstream's texts and a machine-readable code beside them."""
 
-from common.errors import Forbidden, Invalid, NotAcceptable, NotFound, Refusal, Unauthorized, UnsupportedMediaType
+from common.errors import Forbidden, Invalid, NotAcceptable, NotFound, Refusal, Unauthorized
 
 
 class CredentialsMissing(Unauthorized):
@@ -16,23 +16,6 @@ class Hidden(NotFound):
     def __init__(self) -> None:
         """An empty body: whether the learner exists is nobody's business but the learner's."""
         super().__init__(body="")
-
-
-class UnreadableBody(Invalid):
-    """The body is not JSON."""
-
-    code = "parse_error"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(body={"detail": f"JSON parse error - {reason}", "error_code": self.code})
-
-
-class UnreadableMediaType(UnsupportedMediaType):
-    """Only JSON is read here."""
-
-    def __init__(self, media_type: str) -> None:
-        text = f'Unsupported media type "{media_type}" in request.'
-        super().__init__(body={"detail": text, "error_code": self.code})
 
 
 class CourseIdMissing(Invalid):

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +16,7 @@ from common.identity import CLIENT_COUNTRY_HEADER, Caller, caller_of, request_ba
 from common.keys import CourseKey, InvalidKey
 from common.pages import page_response, render_page
 from common.resources import Resources
+from enrollment.bodies import read_json
 from enrollment.enrollments import operations, queries
 from enrollment.enrollments.errors import (
     BadFilter,
@@ -25,8 +25,6 @@ from enrollment.enrollments.errors import (
     CredentialsMissing,
     Hidden,
     RolesUnavailable,
-    UnreadableBody,
-    UnreadableMediaType,
 )
 from enrollment.enrollments.schemas import (
     CourseDetailsOut,
@@ -36,30 +34,13 @@ from enrollment.enrollments.schemas import (
     EnrollmentPage,
     NewEnrollment,
     RolesOut,
-    described,
     read_enrollment,
 )
+from enrollment.openapi import described_body, described_query
 
 # what upstream's URL patterns take; anything else is no route of this API
 _COURSE: Final = re.compile(r"[^/+]+(?:/|\+)[^/+]+(?:/|\+)[^/?]+")
 _OTHERS_COURSE: Final = re.compile(r"([\w.@+-]+),(.+)", re.DOTALL)
-
-
-def _described(body: type[BaseModel] | None = None, *, course: bool = False, **query: str) -> dict[str, object]:
-    """What the signatures of these routes do not say: the key in the path, the query, the body."""
-    text = {"type": "string"}
-    parameters: list[dict[str, object]] = [
-        {"name": name, "in": "query", "description": meaning, "schema": text} for name, meaning in query.items()
-    ]
-    if course:
-        meaning = "A course key in any spelling, `course-v1:Org+Course+Run` or `Org/Course/Run`."
-        place = {"name": "course_id", "in": "path", "required": True}
-        parameters.append({**place, "description": meaning, "schema": text})
-    found: dict[str, object] = {"parameters": parameters} if parameters else {}
-    if body:
-        content = {"application/json": {"schema": described(body)}}
-        found["requestBody"] = {"required": True, "content": content}
-    return found
 
 
 class _PlainRoute(APIRoute):
@@ -90,19 +71,6 @@ def _known_caller(request: Request) -> Caller:
     return caller
 
 
-async def _body(request: Request) -> object:
-    media_type = request.headers.get("content-type", "application/json")
-    if media_type.partition(";")[0].strip().lower() not in ("application/json", ""):
-        raise UnreadableMediaType(media_type)
-    text = await request.body()
-    if b"\\u0000" in text:
-        raise UnreadableBody("NUL in a string")
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise UnreadableBody(str(error)) from error
-
-
 def _course_in_path(request: Request, name: str = "course_id") -> str:
     text: str = request.path_params[name].removesuffix("/")
     if not _COURSE.fullmatch(text):
@@ -110,12 +78,13 @@ def _course_in_path(request: Request, name: str = "course_id") -> str:
     return text
 
 
-@router.post("/enrollment", response_model=EnrollmentOut, openapi_extra=_described(NewEnrollment))
+@router.post("/enrollment", response_model=EnrollmentOut, openapi_extra=described_body(NewEnrollment))
 @router.post("/enrollment/", include_in_schema=False)
 async def enroll(request: Request) -> Response:
     """Enroll, reactivate or (staff and servers) change an enrollment. Always 200 with the enrollment."""
     caller = _known_caller(request)
-    asked = read_enrollment(await _body(request), caller, country=request.headers.get(CLIENT_COUNTRY_HEADER) or None)
+    country = request.headers.get(CLIENT_COUNTRY_HEADER) or None
+    asked = read_enrollment(await read_json(request), caller, country=country)
     page = f"{request_base(request)}{router.prefix}/embargo-message"
     return _json(await operations.enroll(_resources(request), asked, embargo_page=page))
 
@@ -123,7 +92,7 @@ async def enroll(request: Request) -> Response:
 @router.get(
     "/enrollment",
     response_model=list[EnrollmentOut],
-    openapi_extra=_described(user="Whose; the caller's own when left out."),
+    openapi_extra=described_query(user="Whose; the caller's own when left out."),
 )
 @router.get("/enrollment/", include_in_schema=False)
 async def list_enrollments(request: Request) -> Response:
@@ -145,7 +114,11 @@ async def refuse_method(request: Request) -> Response:
     raise MethodNotAllowed(f'Method "{request.method}" not allowed.')
 
 
-@router.get("/enrollment/{course_id:path}", response_model=EnrollmentOut | None, openapi_extra=_described(course=True))
+@router.get(
+    "/enrollment/{course_id:path}",
+    response_model=EnrollmentOut | None,
+    openapi_extra=described_query(course=True),
+)
 async def get_enrollment(request: Request) -> Response:
     """One's own enrollment, or as `{username},{course_id}` anybody's for staff; `null` when there is none."""
     text: str = request.path_params["course_id"].removesuffix("/")
@@ -169,7 +142,7 @@ async def get_enrollment(request: Request) -> Response:
 @router.get(
     "/course/{course_id:path}",
     response_model=CourseDetailsOut,
-    openapi_extra=_described(course=True, include_expired="Any text: expired modes are listed too."),
+    openapi_extra=described_query(course=True, include_expired="Any text: expired modes are listed too."),
 )
 async def get_course_details(request: Request) -> Response:
     """Dates, window and modes of a course. No credentials are read."""
@@ -191,7 +164,7 @@ async def get_course_details(request: Request) -> Response:
 @router.get(
     "/enrollments",
     response_model=EnrollmentPage,
-    openapi_extra=_described(
+    openapi_extra=described_query(
         course_id="A course key.",
         course_ids="Up to 100 parts of course keys, separated by commas.",
         username="Up to 100 usernames, separated by commas.",
@@ -235,7 +208,7 @@ def _link(request: Request, cursor: queries.Cursor | None) -> str | None:
     return f"{request_base(request)}{request.url.path}?{urlencode([('cursor', str(cursor)), *others])}"
 
 
-@router.get("/roles/", response_model=RolesOut, openapi_extra=_described(course_id="Only this course."))
+@router.get("/roles/", response_model=RolesOut, openapi_extra=described_query(course_id="Only this course."))
 async def list_roles(request: Request) -> Response:
     """The caller's own course roles."""
     caller = _known_caller(request)
@@ -253,7 +226,7 @@ async def show_embargo(request: Request) -> Response:
     return page_response(render_page("Not available here", text))
 
 
-@router.get("/embargo/{course_id:path}", response_model=EmbargoOut, openapi_extra=_described(course=True))
+@router.get("/embargo/{course_id:path}", response_model=EmbargoOut, openapi_extra=described_query(course=True))
 async def get_embargo(request: Request) -> Response:
     """The countries a course may not be enrolled in from. Global staff."""
     require_staff(caller_of(request))
@@ -262,12 +235,16 @@ async def get_embargo(request: Request) -> Response:
     return _embargo(course_id, lists)
 
 
-@router.put("/embargo/{course_id:path}", response_model=EmbargoOut, openapi_extra=_described(EmbargoIn, course=True))
+@router.put(
+    "/embargo/{course_id:path}",
+    response_model=EmbargoOut,
+    openapi_extra=described_body(EmbargoIn, course=True),
+)
 async def set_embargo(request: Request) -> Response:
     """Replace a course's country lists. Global staff."""
     require_staff(caller_of(request))
     course_id = _course_in_path(request)
-    wanted = operations.read_embargo(await _body(request))
+    wanted = operations.read_embargo(await read_json(request))
     await operations.set_embargo(_resources(request), _key_in_path(course_id), wanted)
     return _embargo(course_id, wanted)
 

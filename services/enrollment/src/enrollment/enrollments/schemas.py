@@ -141,22 +141,6 @@ class EmbargoOut(EmbargoIn):
     course_id: str
 
 
-def described(model: type[BaseModel]) -> dict[str, object]:
-    """The JSON Schema of a body that is read by hand, with the parts it refers to written out in place."""
-    schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
-
-    def inline(value: object) -> object:
-        if isinstance(value, list):
-            return [inline(each) for each in value]
-        if isinstance(value, dict):
-            name = str(value.get("$ref", "")).removeprefix("#/$defs/")
-            return inline(parts[name]) if name else {key: inline(each) for key, each in value.items()}
-        return value
-
-    return {key: inline(each) for key, each in schema.items()}
-
-
 @dataclass(frozen=True, slots=True)
 class EnrollmentRequest:
     """A POST as the statement takes it, after the refusals that need no facts."""

@@ -41,7 +41,12 @@ class Aim:
 
 
 async def set_enrollments(
-    connection: asyncpg.Connection, wanted: Sequence[Wanted], *, origin: Origin, now: datetime
+    connection: asyncpg.Connection,
+    wanted: Sequence[Wanted],
+    *,
+    origin: Origin,
+    now: datetime,
+    deleted_too: bool = False,
 ) -> list[Decision]:
     """Enroll, change or unenroll many learners in the connection's transaction; a decision for each, in their order.
 
@@ -53,16 +58,16 @@ async def set_enrollments(
     Which checks are left out is the wish's `options` (window, capacity, invitation, expired modes, any mode at all),
     which modes of an active enrollment may be replaced is its `replaces`. A `rejected` decision has stored nothing for
     its pair and harms no neighbour; its `code` is one of `enrollments.models.TEXTS`, `unknown_learner` and
-    `unknown_course` among them. `origin` (source, actor, reason) is noted with each change in the history.
+    `unknown_course` among them; with `deleted_too`, courses that were deleted are known as well. `origin` (source,
+    actor, reason) is noted with each change in the history.
 
     Each pair may occur once. Transactions that set thousands should be cut into pieces of some thousand: the locks are
     held until commit. Raises `RacedError` when others kept changing the same rows; PostgreSQL's own deadlock and
     serialization errors pass through, for the whole transaction must be repeated then.
     """
     await connection.execute(INDEXES_ONLY)
-    known = await find_known(
-        connection, (), (), {one.course_key for one in wanted}, user_ids={one.user_id for one in wanted}
-    )
+    users, courses = {one.user_id for one in wanted}, {one.course_key for one in wanted}
+    known = await find_known(connection, (), (), courses, user_ids=users, deleted_too=deleted_too)
     decisions: list[Decision | None] = [None] * len(wanted)
     aims: list[Aim] = []
     places: list[int] = []

@@ -18,10 +18,10 @@ _BY_EMAIL: Final = "select user_id, username, email, is_staff from account where
 _BY_ID: Final = "select user_id, username, email, is_staff from account where user_id = any($1::text::bigint[])"
 _COURSES: Final = """
 select c.n, c.key, c.capacity, c.enrollment_start, c.enrollment_end, c.invitation_only,
-  exists (select from enrollment_allowed w where w.course_key = c.key) as has_allowed,
+  exists (select from enrollment_allowed w where w.course_key = c.key and not w.removed) as has_allowed,
   array(select m.slug from course_mode m where m.course_n = c.n order by m.position) as slugs,
   array(select m.expires_at from course_mode m where m.course_n = c.n order by m.position) as expiries
-from course c where c.key = any($1::text[]) and not c.deleted
+from course c where c.key = any($1::text[]) and (not c.deleted or $2::boolean)
 """
 _STANDINGS: Final = """
 select e.user_id, e.course_n, e.version, e.mode, e.is_active, e.commanded_at
@@ -44,7 +44,7 @@ where course_key = any($1::text[]) and user_id = any($2::text::bigint[]) and not
 """
 _ALLOWED: Final = """
 select w.id, w.user_id, lower(w.email) as email, w.course_key from enrollment_allowed w
-where w.course_key = any($1::text[]) and lower(w.email) = any($2::text[])
+where w.course_key = any($1::text[]) and lower(w.email) = any($2::text[]) and not w.removed
 """
 _COHORTS: Final = "select id, course_n, name from cohort where course_n = any($1::bigint[]) and name = any($2::text[])"
 
@@ -89,13 +89,14 @@ async def find_known(
     course_keys: Iterable[str],
     *,
     user_ids: Collection[int] = (),
+    deleted_too: bool = False,
 ) -> Known:
     """Who and what of these is known here; e-mail addresses in lower case."""
     wanted_names, wanted_emails, wanted_keys = list(set(names)), list(set(emails)), list(set(course_keys))
     by_name = await connection.fetch(_BY_NAME, wanted_names) if wanted_names else []
     by_email = await connection.fetch(_BY_EMAIL, wanted_emails) if wanted_emails else []
     by_id = await connection.fetch(_BY_ID, int_array(user_ids)) if user_ids else []
-    courses = await connection.fetch(_COURSES, wanted_keys) if wanted_keys else []
+    courses = await connection.fetch(_COURSES, wanted_keys, deleted_too) if wanted_keys else []
     return Known(
         {row["username"]: Learner(*row) for row in by_name},
         {row["email"].lower(): Learner(*row) for row in by_email},

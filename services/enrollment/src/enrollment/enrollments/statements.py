@@ -54,7 +54,7 @@ with f as materialized (
     select * from enrollment where user_id = a.user_id and course_n = c.n for update) e on true
   left join seat s on s.course_n = c.n
   left join team_member t on t.course_key = c.key and t.user_id = a.user_id and not t.removed
-  left join enrollment_allowed w on lower(w.email) = lower(a.email) and w.course_key = c.key
+  left join enrollment_allowed w on lower(w.email) = lower(a.email) and w.course_key = c.key and not w.removed
   left join embargo x on x.course_n = c.n
 ),
 g as (

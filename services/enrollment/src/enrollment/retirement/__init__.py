@@ -1,0 +1,1 @@
+"""Forgetting a person: their names give way to the replacement, and their enrollments end."""

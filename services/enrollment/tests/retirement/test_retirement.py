@@ -1,0 +1,109 @@
+"""Retirement: names give way at once, enrollments end by the pipeline's call, and neither says who it was."""
+
+import uuid
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from common.messaging import Message
+from common.testing.identity import a_caller
+from enrollment.consumers import hear_retirements
+from enrollment.sweeps import scrub_names
+
+OPEN, OTHER, GONE = (f"course-v1:{org}+C+1" for org in ("OrgA", "OrgB", "OrgC"))
+ALICE, STAFF = a_caller("alice"), a_caller("root", staff=True)
+NEW_NAME = "retired__user_1"
+
+
+@pytest.fixture
+def retire(resources):
+    async def _retire(version=100):
+        user = {
+            "user_id": ALICE.user_id,
+            "former_username": "alice",
+            "former_email": "alice@example.com",
+            "username": NEW_NAME,
+            "email": f"{NEW_NAME}@retired.invalid",
+            "version": version,
+            "retired_at": datetime.now(UTC).isoformat(),
+        }
+        body = orjson.dumps({"users": [user]})
+        message = Message(
+            id=uuid.uuid4(), type="accounts.user.retired.v1", body=body, headers={}, user_id=None, reply_to=None
+        )
+        async with resources.sessions.begin() as session:
+            await hear_retirements(session, [message])
+
+    return _retire
+
+
+@pytest.fixture
+async def enrolled(client, world):
+    await world.account("alice")
+    for key in (OPEN, OTHER, GONE):
+        await world.course(key, org=key.split(":")[1].split("+")[0], max_enrollments=5)
+        assert (await client.enroll(ALICE, key, email_opt_in=True)).status_code == 200
+    await client.enroll(STAFF, OTHER, user="alice", is_active=False)
+    await world.course(GONE, org="OrgC", deleted=True)
+    await world.team(OPEN, "alice")
+    await world.allow(OPEN, "Alice@example.com", bound_to="alice")
+    return world
+
+
+async def unenroll(client, username, caller=STAFF):
+    return await client.send("POST", "unenroll/", caller, json={"username": username})
+
+
+async def everything(db):
+    tables = ("account", "enrollment_history", "enrollment_allowed", "team_member", "email_opt_in", "retirement",
+              "retirement_name", "cohort_waiting")  # fmt: skip
+    rows = [await db.fetch(f"select to_jsonb(t)::text as row from {table} t") for table in tables]
+    return " ".join(row["row"] for found in rows for row in found).lower()
+
+
+async def test_no_name_and_no_address_is_left(client, enrolled, retire, resources):
+    assert "alice" in await everything(enrolled.db)
+    await retire()
+    await scrub_names(resources)
+    left = await everything(enrolled.db)
+    assert "alice" not in left
+    assert NEW_NAME in left
+    [event] = await enrolled.announced("enrollment.allowed.changed.v1")
+    assert [(one["email"], one["removed"]) for one in event["entries"]] == [("alice@example.com", True)]
+    assert await enrolled.state("alice", OPEN) == ("audit", True)
+
+
+async def test_older_news_cannot_bring_the_name_back(enrolled, retire, resources):
+    await retire(version=10**6)
+    await enrolled.account("alice")
+    await scrub_names(resources)
+    assert "alice" not in await everything(enrolled.db)
+
+
+@pytest.mark.parametrize("name", ["alice", NEW_NAME])
+async def test_the_pipelines_call_ends_all_enrollments_and_names_their_orgs(client, enrolled, retire, name):
+    await retire()
+    answer = await unenroll(client, name)
+    assert (answer.status_code, sorted(answer.json())) == (200, ["OrgA", "OrgB", "OrgC"])
+    assert await enrolled.db.fetchval("select count(*) from enrollment where is_active") == 0
+    assert await enrolled.taken(OPEN) == 0
+    changes = (await enrolled.announced())[-1]["changes"]
+    assert {(change["username"], change["course_id"], change["is_active"]) for change in changes} == {
+        (NEW_NAME, OPEN, False),
+        (NEW_NAME, GONE, False),
+    }
+    again = await unenroll(client, name)
+    assert (again.status_code, again.content) == (204, b"")
+
+
+async def test_refusals_are_bare_strings(client, enrolled):
+    missing = await client.send("POST", "unenroll/", STAFF, json={})
+    assert (missing.status_code, missing.json()) == (404, "Username not specified.")
+    for name in ("", "alice", "nobody", 7, ["alice"], None):
+        answer = await unenroll(client, name)
+        text = "Username not specified." if name is None else "No retirement request status for username."
+        assert (answer.status_code, answer.json()) == (404, text)
+    assert (await unenroll(client, "alice", None)).status_code == 401
+    assert (await unenroll(client, "alice", ALICE)).status_code == 403
+    assert await enrolled.state("alice", OPEN) == ("audit", True)
