@@ -8,6 +8,8 @@ from common.messaging.parking.routes import router as parking
 from common.process import Service
 from common.resources import Resources
 from enrollment.allowed import routes as allowed
+from enrollment.bulk_enroll import routes as bulk_enroll
+from enrollment.cohorts import routes as cohorts
 from enrollment.consumers import subscriptions
 from enrollment.enrollments import routes as enrollments
 from enrollment.program_enrollments import learner_routes as learner_programs
@@ -22,6 +24,8 @@ ERRORS = ErrorFamilies(
         ("/api/enrollment/v1/enrollments", developer_message_style),
         ("/api/program_enrollments/v1", developer_message_style),
         ("/api/program_enrollments/v1/integration-reset", detail_style),
+        ("/api/bulk_enroll/v1", detail_style),
+        ("/api/cohorts/v1", developer_message_style),
     ]
 )
 
@@ -34,6 +38,8 @@ def create_app(resources: Resources) -> FastAPI:
             allowed.router,
             retirement.router,
             enrollments.router,
+            bulk_enroll.router,
+            cohorts.router,
             learner_programs.router,
             program_enrollments.router,
             parking,

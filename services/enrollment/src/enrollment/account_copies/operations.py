@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 
 from enrollment.account_copies.schemas import UserHeard
+from enrollment.cohorts.operations import join_waiting_cohorts
 from enrollment.commands.waiting import enroll_waiting
 
 _UPSERT: Final = """
@@ -41,5 +42,7 @@ async def store_accounts(connection: asyncpg.Connection, users: Iterable[UserHea
         [user.version for user in ordered],
     )
     if rows:
-        await enroll_waiting(connection, [row["user_id"] for row in rows], now=now)
+        user_ids = [row["user_id"] for row in rows]
+        await enroll_waiting(connection, user_ids, now=now)
+        await join_waiting_cohorts(connection, user_ids)
     return len(rows)

@@ -15,6 +15,7 @@ from enrollment.enrollments.changes import Origin, RacedError
 from enrollment.enrollments.models import TEXTS, Course, Decision, Wish
 from enrollment.enrollments.setting import ATTEMPTS, INDEXES_ONLY, Aim, decide_and_store
 from enrollment.enrollments.situation import Known, find_known
+from enrollment.waiting_lock import exclude_new_accounts
 
 _EMAIL: Final = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
 _WAVE: Final = 5000
@@ -111,7 +112,7 @@ async def carry_out(connection: asyncpg.Connection, commands: Sequence[CommandRe
     items = [item for command in commands for item in command.items.values() if not isinstance(item, str)]
     emails = {item.email.lower() for item in items if item.email and not item.username}
     if emails:
-        await waiting.exclude_new_accounts(connection)
+        await exclude_new_accounts(connection)
     keys = _parse_keys({item.course_id for item in items})
     names = {item.username for item in items if item.username}
     known = await find_known(connection, names, emails, (key for key in keys.values() if key))

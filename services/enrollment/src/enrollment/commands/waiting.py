@@ -14,12 +14,7 @@ from enrollment.enrollments import situation as facts
 from enrollment.enrollments.changes import Batch, Change, Origin, announce
 from enrollment.enrollments.models import Course, Decision, Learner, Place, Seats, Wish
 from enrollment.outgoing import record_all
-
-# A command that finds no account and an account that finds no entry must not both commit. Commands that name addresses
-# hold this shared from before they look; the consumer of accounts takes it alone between storing and looking.
-_LOCK: Final = 0x454D4149
-_SHARED: Final = f"select pg_advisory_xact_lock_shared({_LOCK})"
-_ALONE: Final = f"select pg_advisory_xact_lock({_LOCK})"
+from enrollment.waiting_lock import exclude_new_addresses
 
 _ENTRIES: Final = """
 select w.id, w.user_id, lower(w.email) as email, w.course_key, w.commanded_at, w.removed
@@ -72,11 +67,6 @@ class _Known:
     user_id: int | None
     commanded_at: datetime | None
     removed: bool
-
-
-async def exclude_new_accounts(connection: asyncpg.Connection) -> None:
-    """From here to commit no account appears unnoticed."""
-    await connection.execute(_SHARED)
 
 
 async def store_entries(connection: asyncpg.Connection, entries: Sequence[Entry], *, now: datetime) -> list[Decision]:
@@ -167,7 +157,7 @@ async def enroll_waiting(connection: asyncpg.Connection, user_ids: Collection[in
     The entry is the permission: window and invitation were looked at when it was made, and a seat is theirs even in a
     course that has filled since. Raises `RacedError`.
     """
-    await connection.execute(_ALONE)
+    await exclude_new_addresses(connection)
     rows = await connection.fetch(_DUE, list(user_ids))
     if not rows:
         return 0

@@ -33,6 +33,10 @@ class CourseNotFound(Invalid):
         super().__init__(f"No course '{course_id}' found for enrollment")
 
 
+class CourseUnknown(NotFound):
+    """Not found."""
+
+
 class CourseDetailsNotFound(Invalid):
     """No course found for course ID 'X'"""
 

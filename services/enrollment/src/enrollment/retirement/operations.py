@@ -24,9 +24,9 @@ on conflict (user_id) do update set username = excluded.username, email = exclud
 where excluded.version >= a.version
 """
 _REMEMBER: Final = """
-insert into retirement (user_id, former_hash, retired_at)
-select i.user_id, retirement_hash(i.former), i.retired_at
-from unnest($1::bigint[], $2::text[], $3::timestamptz[]) as i(user_id, former, retired_at) order by 1
+insert into retirement (user_id, former_hash, mail_hash, retired_at)
+select i.user_id, retirement_hash(i.former), retirement_hash(lower(i.mail)), i.retired_at
+from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) as i(user_id, former, mail, retired_at) order by 1
 on conflict (user_id) do nothing
 """
 _REMEMBER_NAMES: Final = """
@@ -48,6 +48,10 @@ _RENAME_ALLOWED: Final = """
 update enrollment_allowed w set email = i.email, attributes = '[]', cohort = null
 from unnest($1::text[], $2::text[]) as i(former, email) where lower(w.email) = lower(i.former)
 """
+_MANUAL: Final = """
+update manual_enrollment m set email = i.email from unnest($1::text[], $2::text[]) as i(former, email)
+where lower(m.email) = lower(i.former)
+"""
 _COHORTS: Final = "delete from cohort_waiting where lower(email) = any(select lower(e) from unnest($1::text[]) e)"
 
 _NAMES: Final = """
@@ -55,9 +59,8 @@ select user_id, former, replacement, done_to, (select max(id) from enrollment_hi
 from retirement_name order by user_id limit 20 for update skip locked
 """
 # a stretch of the primary key at a time: nobody acts in so many names that an index for it would pay
-_SCRUB: Final = """
-update enrollment_history set actor = $2 where actor = $1 and id > $3 and id <= $4
-"""
+_SCRUB: Final = "update enrollment_history set actor = $2 where actor = $1 and id > $3 and id <= $4"
+_SCRUB_MANUAL: Final = "update manual_enrollment set actor = $2 where actor = $1"
 _ADVANCE: Final = "update retirement_name set done_to = $2 where user_id = $1"
 _DONE: Final = "delete from retirement_name where user_id = $1"
 
@@ -80,13 +83,14 @@ async def retire(connection: asyncpg.Connection, users: Sequence[RetiredHeard]) 
     emails, former = [user.email for user in ordered], [user.former_email for user in ordered]
     former_names = [user.former_username for user in ordered]
     await connection.execute(_ACCOUNT, ids, names, emails, [user.version for user in ordered])
-    await connection.execute(_REMEMBER, ids, former_names, [user.retired_at for user in ordered])
+    await connection.execute(_REMEMBER, ids, former_names, former, [user.retired_at for user in ordered])
     await connection.execute(_REMEMBER_NAMES, ids, former_names, names)
     await connection.execute(_TEAMS, ids, names)
     await connection.execute(_OPT_INS, ids)
     closed = await connection.fetch(_CLOSE_ALLOWED, former)
     await announce_allowed(connection, [row["id"] for row in closed])
     await connection.execute(_RENAME_ALLOWED, former, emails)
+    await connection.execute(_MANUAL, former, emails)
     await connection.execute(_COHORTS, former)
 
 
@@ -99,6 +103,7 @@ async def scrub_history(connection: asyncpg.Connection) -> bool:
         if end < (row["last"] or 0):
             await connection.execute(_ADVANCE, row["user_id"], end)
         else:
+            await connection.execute(_SCRUB_MANUAL, row["former"], row["replacement"])
             await connection.execute(_DONE, row["user_id"])
     return bool(rows)
 
