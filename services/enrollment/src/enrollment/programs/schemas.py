@@ -93,15 +93,3 @@ class LinksChanged(_Heard):
     """accounts.external_id.linked.v1"""
 
     links: tuple[LinkHeard, ...]
-
-
-class RetiredHeard(_Heard):
-    """Who asked to be forgotten."""
-
-    user_id: int
-
-
-class UsersRetired(_Heard):
-    """accounts.user.retired.v1"""
-
-    users: tuple[RetiredHeard, ...]
