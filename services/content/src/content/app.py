@@ -11,6 +11,10 @@ from common.messaging.parking.routes import router as parking
 from common.process import Background, Service
 from common.resources import Resources
 from content.assets.routes import router as assets
+from content.authoring.publication_routes import router as publications
+from content.authoring.reading_routes import router as authors_reading
+from content.authoring.rest_routes import authoring_style
+from content.authoring.rest_routes import router as authoring_rest
 from content.authoring.routes import router as authoring
 from content.blocks.routes import router as blocks
 from content.commands.retention import keep_forgetting
@@ -29,7 +33,10 @@ from content.versions.cache import TreeCache
 STUDIO = ("/course", "/xblock", "/item", "/definition", "/assets", "/checklists", "/orphan", "/asset-v1:", "/c4x/")
 
 ROUTERS = (
+    authors_reading,
     authoring,
+    authoring_rest,
+    publications,
     courses,
     items,
     blocks,
@@ -47,7 +54,7 @@ def create_app(resources: Resources) -> FastAPI:
     errors = ErrorFamilies(
         [
             ("/api/courses/", developer_message_style),
-            ("/api/contentstore/v0", developer_message_style),
+            ("/api/contentstore/v0", authoring_style),
             *((prefix, error_style) for prefix in STUDIO),
         ]
     )

@@ -40,7 +40,11 @@ class Studio:
     local = staticmethod(local)
 
     async def send(self, method, block_id=None, body=None, *, caller=AUTHOR, prefix="/xblock", **options):
-        url = f"{prefix}/" if block_id is None else f"{prefix}/{key(block_id) if '@' in block_id else block_id}"
+        url = (
+            f"{prefix}/"
+            if block_id is None
+            else f"{prefix}/{block_id if ':' in block_id or '/' in block_id or '@' not in block_id else key(block_id)}"
+        )
         if body is not None:
             options["json"] = body
         return await self.client.request(method, url, caller, **options)

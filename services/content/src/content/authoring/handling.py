@@ -17,9 +17,10 @@ from content.authoring.operations.creating import create_block
 from content.authoring.operations.deleting import delete_block
 from content.authoring.operations.duplicating import duplicate_block
 from content.authoring.operations.moving import move_block
-from content.authoring.operations.updating import DISCARD, NOT_GRADED, update_block
+from content.authoring.operations.updating import DISCARD, update_block
 from content.authoring.schemas import BlockIn
 from content.authoring.targets import Target, find_target, main_branch, open_target, usage_of
+from content.items.parts import print_grader
 from content.versions.editing import Block, BranchEdit, Edit, Saved, read_branch
 from content.versions.errors import BlockUnknown, VersionConflict
 from content.versions.models import PUBLISHED
@@ -111,12 +112,6 @@ async def delete_with_key(author: Author, target: Target, *, recurse: bool | Non
         raise _unknown(error, target) from error
     saved = await edit.save(author.session)
     return Response(status_code=204, headers={"ETag": f'"{saved.guid}"'})
-
-
-def print_grader(key: str, settings: Mapping[str, object]) -> Json:
-    """The grader type of a block: its `format` while it is graded."""
-    kind = settings.get("format") if settings.get("graded") is True else None
-    return {"graderType": kind if isinstance(kind, str) and kind else NOT_GRADED, "location": key}
 
 
 def answer(body: Json, saved: Saved, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

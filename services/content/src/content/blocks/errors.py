@@ -68,7 +68,8 @@ class ItemNotFound(NotFound):
     code = "item_not_found"
 
     def __init__(self, key: object) -> None:
-        super().__init__(f"Can't find item by location: {key}")
+        shown = str(key)
+        super().__init__(f"Can't find item by location: {shown if len(shown) <= 1000 else shown[:1000] + '…'}")
 
 
 class NotEnrolled(Forbidden):

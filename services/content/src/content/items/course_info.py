@@ -66,7 +66,7 @@ def print_course(course: Opened, about: Mapping[str, str], *, team: TeamView | N
     studio = print_item(tree, root, {}, course.visible, team=team, rewrite=False, now=now)
     body |= {name: value for name, value in studio.items() if name not in body and name not in ("data", "fields")}
     body["visibility_state"] = None
-    body["child_info"] = _child_info(tree, root, course.visible, team, now, set())
+    body["child_info"] = child_info(tree, root, course.visible, team, now, set())
     return body
 
 
@@ -90,9 +90,7 @@ def _children(tree: Tree, node: Node, visible: Collection[str], seen: set[str]) 
     return [tree.nodes[child] for child in node.children if child in visible]
 
 
-def _child_info(
-    tree: Tree, node: Node, visible: Collection[str], team: TeamView, now: datetime, seen: set[str]
-) -> Json:
+def child_info(tree: Tree, node: Node, visible: Collection[str], team: TeamView, now: datetime, seen: set[str]) -> Json:
     """Studio's outline, which ends at the units."""
     children = _children(tree, node, visible, seen)
     printed = []
@@ -101,7 +99,7 @@ def _child_info(
         for name in ("data", "fields", "metadata", "children"):
             del item[name]
         if child.children and child.type not in _LEAVES:
-            item["child_info"] = _child_info(tree, child, visible, team, now, seen)
+            item["child_info"] = child_info(tree, child, visible, team, now, seen)
         printed.append(item)
     kinds = {child.type for child in children}
     category = (

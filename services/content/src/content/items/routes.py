@@ -11,7 +11,9 @@ from starlette.responses import Response
 from common.identity import Caller, CallerDep
 from common.keys import InvalidKey
 from common.resources import Resources
-from content.access import TEAM_ROLES, has_org_role, is_team, require_info
+from content.access import TEAM_ROLES, has_org_role, is_team, require_info, require_team
+from content.authoring.operations.pages import make_course_info
+from content.blocks.errors import ItemNotFound
 from content.blocks.viewers import caller_as_reader, find_viewer
 from content.blocks.visibility import is_staff_only, visible_blocks
 from content.courses.errors import CourseNotFound
@@ -19,15 +21,16 @@ from content.courses.queries import Listed, find_place, list_courses, read_about
 from content.items.course_info import print_course, print_listed
 from content.items.negotiation import in_either_form
 from content.items.pages import block_page, courses_page, outline_page
+from content.items.parts import print_ancestors, print_grader, print_tokens
 from content.items.reading import NOBODY, Opened, choose_tree, find_node, open_place, standing_of
-from content.items.serializing import Edit, TeamView, print_item
+from content.items.serializing import print_item
+from content.items.team import read_team_view
 from content.policies.models import INFO, admits
 from content.policies.queries import Places, list_places
 from content.rendering.blocks import Rendering
 from content.rendering.links import Links
 from content.versions.cache import TreeCache
-from content.versions.models import PUBLISHED
-from content.versions.queries import read_definitions, read_edits
+from content.versions.queries import read_definitions
 from content.versions.tree import Node
 
 router = APIRouter(tags=["courses and blocks"])
@@ -94,7 +97,11 @@ async def get_course(request: Request, place: str, caller: CallerDep) -> Respons
     async def json() -> Response:
         course = await _open_course(asking, place)
         about = await read_about(asking.resources.pool, course.place.course)
-        team = await _team_view(asking, course, list(course.tree.nodes.values())) if course.is_team else None
+        team = (
+            await read_team_view(asking.resources, asking.trees, course, course.tree.nodes.values())
+            if course.is_team
+            else None
+        )
         body = print_course(course, about, team=team, now=asking.now)
         return _json(body, etag=course.tree.guid if course.is_team else None)
 
@@ -148,10 +155,11 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
     asking = _Asking.of(request, caller)
 
     async def json() -> Response:
-        opened = await open_place(asking.resources, asking.trees, caller, place, now=asking.now)
-        node = find_node(opened, place, now=asking.now)
+        opened, node = await _open_block(asking, place)
+        if wanted := _wanted(request):
+            return _json(await _print_wanted(asking, opened, node, wanted))
         fields = await read_definitions(asking.resources.pool, [node.definition])
-        team = await _team_view(asking, opened, [node]) if opened.is_team else None
+        team = await read_team_view(asking.resources, asking.trees, opened, [node]) if opened.is_team else None
         item = print_item(
             opened.tree,
             node,
@@ -161,6 +169,8 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
             rewrite=not opened.is_team if rewrite_url_links is None else rewrite_url_links,
             now=asking.now,
         )
+        if "customReadToken" in request.query_params.get("fields", "").split(",") and opened.is_team:
+            item |= print_tokens(opened.tree, node)
         return _json(item, etag=opened.tree.guid if opened.is_team else None)
 
     async def html() -> str:
@@ -176,18 +186,31 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
     return await in_either_form(request, caller, json=json, html=html)
 
 
-async def _team_view(asking: _Asking, opened: Opened, nodes: list[Node]) -> TeamView:
-    """The published state beside what the team reads, and who made both."""
-    pool, tree = asking.resources.pool, opened.tree
-    published = await asking.trees.at_head(pool, tree.course.canonical, PUBLISHED, opened.standing.published)
-    twins = [published.nodes[node.block_id] for node in nodes if published and node.block_id in published.nodes]
-    edits = await read_edits(pool, tree.guid, (node.edited for node in nodes))
-    published_edits = await read_edits(pool, published.guid, (twin.edited for twin in twins)) if published else {}
-    return TeamView(
-        published,
-        {number: Edit(*edit) for number, edit in edits.items()},
-        {number: Edit(*edit) for number, edit in published_edits.items()},
-    )
+async def _open_block(asking: _Asking, place: str) -> tuple[Opened, Node]:
+    """The block; a page of updates or handouts that a course does not have yet is made when its team asks for it."""
+    opened = await open_place(asking.resources, asking.trees, asking.caller, place, now=asking.now)
+    try:
+        return opened, find_node(opened, place, now=asking.now)
+    except ItemNotFound:
+        if not (opened.is_team and await make_course_info(asking.resources, asking.caller, opened.place)):
+            raise
+    opened = await open_place(asking.resources, asking.trees, asking.caller, place, now=asking.now)
+    return opened, find_node(opened, place, now=asking.now)
+
+
+def _wanted(request: Request) -> str | None:
+    """The part that is asked for instead of the whole."""
+    asked = request.query_params.get("fields", "").split(",")
+    return next((name for name in ("graderType", "ancestorInfo") if name in asked), None)
+
+
+async def _print_wanted(asking: _Asking, opened: Opened, node: Node, wanted: str) -> dict[str, object]:
+    require_team(asking.caller, opened.standing, opened.place.course)
+    if wanted == "graderType":
+        return print_grader(str(opened.tree.usage(node.block_id)), node.settings)
+    above = opened.tree.ancestors(node.block_id)
+    team = await read_team_view(asking.resources, asking.trees, opened, above)
+    return {"ancestors": print_ancestors(opened.tree, node, opened.visible, team, asking.now)}
 
 
 def _json(body: object, *, etag: str | None = None) -> Response:

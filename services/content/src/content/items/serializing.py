@@ -141,10 +141,7 @@ def has_changes(draft: Tree, published: Tree | None, block_id: str) -> bool:
 
 def _differs(node: Node, published: Tree | None) -> bool:
     twin = published.nodes.get(node.block_id) if published else None
-    return twin is None or (
-        (node.definition, node.settings, node.children, node.extra, node.parent)
-        != (twin.definition, twin.settings, twin.children, twin.extra, twin.parent)
-    )
+    return twin is None or not node.says_the_same(twin)
 
 
 def visibility_state(tree: Tree, team: TeamView, node: Node, now: datetime) -> str | None:

@@ -43,6 +43,12 @@ class Node:
             return self.settings[name]
         return self.inherited.get(name, default)
 
+    def says_the_same(self, other: "Node") -> bool:
+        """Is it the same block in the same place with the same children, in another version or branch?"""
+        return (self.definition, self.settings, self.children, self.extra, self.parent) == (
+            other.definition, other.settings, other.children, other.extra, other.parent,
+        )  # fmt: skip
+
     @property
     def display_name(self) -> str:
         value = self.settings.get("display_name")
