@@ -1,5 +1,8 @@
 """The local blob store: whole or absent, and nothing outside its folder."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from common.blobs import BadBlobKey, BlobMissing, LocalBlobs, asset_key, exists, open_blobs, put_file
@@ -21,6 +24,25 @@ async def test_what_is_put_is_read_back_whole_and_in_parts(store, tmp_path):
         assert b"".join([part async for part in store.stream(key, 100, 700_000)]) == data[100:700_000]
         assert await store.size(key) == len(data)
     assert await store.list_keys("uploads") == ["uploads/two"]
+
+
+async def test_a_file_is_taken_over_and_its_folder_may_go(store, tmp_path):
+    source = tmp_path / "source"
+    source.write_bytes(b"data")
+    for _ in range(2):
+        await store.take_file("uploads/three", source)
+    source.unlink()
+    assert await store.get_bytes("uploads/three") == b"data"
+    assert [path.name for path in (tmp_path / "blobs/uploads").iterdir()] == ["three"]
+
+
+async def test_a_file_of_another_disk_is_copied(store):
+    shm = "/dev/shm"
+    with tempfile.NamedTemporaryFile(dir=shm) as other:
+        other.write(b"other")
+        other.flush()
+        await store.take_file("uploads/four", Path(other.name))
+    assert await store.get_bytes("uploads/four") == b"other"
 
 
 async def test_a_missing_blob_is_said_so(store):

@@ -1,12 +1,15 @@
 """The blob store: assets, uploads, snapshots, archives. A local folder, or S3 through obstore."""
 
 import asyncio
+import errno
 import os
 import re
+import shutil
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 _KEY = re.compile(r"[a-z]+(/[A-Za-z0-9._-]+)+\Z")
@@ -21,6 +24,7 @@ class BlobStore(Protocol):
 
     async def put_bytes(self, key: str, data: bytes) -> None: ...
     async def put_files(self, files: Mapping[str, Path]) -> None: ...
+    async def take_file(self, key: str, path: Path) -> None: ...
     async def get_bytes(self, key: str) -> bytes: ...
     async def read_small(self, key: str, limit: int) -> tuple[int, bytes | None]: ...
     def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]: ...
@@ -55,6 +59,20 @@ async def exists(store: BlobStore, key: str) -> bool:
 
 async def put_file(store: BlobStore, key: str, path: Path) -> None:
     await store.put_files({key: path})
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    """In the kernel where both lie on one kind of disk, else by hand."""
+    left = os.fstat(source.fileno()).st_size
+    try:
+        while left and (step := os.copy_file_range(source.fileno(), target.fileno(), left)):
+            left -= step
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        source.seek(0)
+        target.seek(0)
+        shutil.copyfileobj(source, target, CHUNK)
 
 
 class LocalBlobs:
@@ -99,13 +117,7 @@ class LocalBlobs:
                 descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
                 written.append((Path(name), target))
                 with os.fdopen(descriptor, "wb") as out, source.open("rb") as data:
-                    size = os.fstat(data.fileno()).st_size
-                    copied = 0
-                    while copied < size:
-                        step = os.copy_file_range(data.fileno(), out.fileno(), size - copied)
-                        if step == 0:
-                            break
-                        copied += step
+                    _copy(data, out)
             for temporary, _ in written:
                 descriptor = os.open(temporary, os.O_RDONLY)
                 try:
@@ -118,6 +130,30 @@ class LocalBlobs:
             for temporary, _ in written:
                 temporary.unlink(missing_ok=True)
             raise
+
+    async def take_file(self, key: str, path: Path) -> None:
+        """Put a file whose writer is done with it: where both lie on one disk it gets a second name, and no copy."""
+        await asyncio.to_thread(self._take_file, key, path)
+
+    def _take_file(self, key: str, path: Path) -> None:
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        name = target.with_name(f".new-{uuid.uuid4().hex}")
+        try:
+            os.link(path, name)
+        except OSError:
+            self._put_files({key: path})
+            return
+        try:
+            descriptor = os.open(name, os.O_RDONLY)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
+            name.replace(target)
+        finally:
+            # also after a replace: two names of one file are left as they are
+            name.unlink(missing_ok=True)
 
     async def get_bytes(self, key: str) -> bytes:
         try:
@@ -202,6 +238,9 @@ class ObjectBlobs:
         async with asyncio.TaskGroup() as group:
             for key, path in files.items():
                 group.create_task(put(key, path))
+
+    async def take_file(self, key: str, path: Path) -> None:
+        await self.put_files({key: path})
 
     async def get_bytes(self, key: str) -> bytes:
         try:
