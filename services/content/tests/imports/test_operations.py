@@ -66,6 +66,21 @@ async def test_the_same_course_again_writes_nothing(bus, demo):
     assert await bus.announced() == announced
 
 
+async def test_a_snapshot_known_to_be_what_the_heads_hold_is_not_even_read(bus, demo):
+    first = await bus.import_course(demo)
+    heads = {"draft": first.draft_guid, "published": first.published_guid}
+    elsewhere = {"draft": first.published_guid, "published": first.draft_guid}
+    await bus.resources.blobs.put_bytes("snapshots/unreadable", b"{")
+    answer = await bus.import_course(demo, snapshot="snapshots/unreadable", unchanged_at=heads)
+    assert (answer.outcome, answer.draft_guid, answer.version) == ("unchanged", first.draft_guid, first.version)
+    assert answer.counts["blocks_changed"] == 0
+    refused = await bus.import_course(demo, snapshot="snapshots/unreadable", unchanged_at=elsewhere)
+    assert (refused.outcome, refused.code) == ("rejected", "snapshot_invalid")
+    stranger = a_caller("mallory")
+    denied = await bus.import_course(demo, by=stranger, snapshot="snapshots/unreadable", unchanged_at=heads)
+    assert (denied.outcome, denied.code) == ("rejected", "permission_denied")
+
+
 async def test_only_what_differs_is_written(bus, demo):
     demo.blocks["html@intro"]["fields"]["data"] = "<p>New</p>"
     del demo.blocks["gizmo@thing"]

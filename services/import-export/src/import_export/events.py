@@ -30,6 +30,15 @@ class Source(BaseModel):
     message: str | None
 
 
+class UnchangedAt(BaseModel):
+    """Heads at which a course is known to hold what a snapshot holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    draft: str
+    published: str
+
+
 class ImportCourse(Command):
     """Swap a course's tree for the one in a snapshot, whole or not at all."""
 
@@ -46,6 +55,7 @@ class ImportCourse(Command):
     dry_run: bool
     publish: bool
     expected_head: str | None
+    unchanged_at: UnchangedAt | None = None
     source: Source | None
     may_create: bool
 

@@ -150,6 +150,31 @@ async def test_the_same_bytes_are_not_read_again(system, archive):
     assert reports[0] == reports[1]
 
 
+async def test_content_is_told_at_which_heads_it_holds_the_same_already(system, archive, make_archive):
+    """Equal bytes, and equal content in other bytes; not what was imported otherwise, or is something else."""
+    await system.http.ended(await succeeded(system, archive, 1))
+    for count, (other, options, told) in enumerate(
+        (
+            (archive, {}, True),
+            (make_archive({"README": "beside the course"}), {}, True),
+            (archive, {"publish": "false"}, False),
+            (make_archive({"course/about/overview.html": "<p>New</p>"}), {}, False),
+        ),
+        start=2,
+    ):
+        await begun(system, other, **options)
+        command = await system.content.asked(count)
+        heads = {"draft": "d" * 24, "published": "c" * 24}
+        assert command["unchanged_at"] == (heads if told else None), (count, options)
+        await system.content.reply(command, "rejected", code="x", message="No.")
+
+
+async def succeeded(system, archive, count):
+    task_id = await begun(system, archive)
+    await system.content.reply(await system.content.asked(count), version=None)
+    return task_id
+
+
 async def test_bytes_that_were_known_and_are_forgotten_before_their_turn_are_asked_for_again(system, archive):
     first = await begun(system, archive)
     blocking = await system.content.asked()

@@ -35,6 +35,13 @@ class Source(_Heard):
     message: str | None = None
 
 
+class UnchangedAt(_Heard):
+    """Heads at which the sender knows the course to hold what the snapshot holds."""
+
+    draft: str
+    published: str
+
+
 class ImportCourse(_Request):
     """`content.import_course.v1`"""
 
@@ -45,6 +52,7 @@ class ImportCourse(_Request):
     dry_run: bool = False
     publish: bool = True
     expected_head: str | None = None
+    unchanged_at: UnchangedAt | None = None
     source: Source | None = None
     may_create: bool = False
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import asyncpg
 import orjson
@@ -40,6 +41,7 @@ from content.versions.operations import (
     store_definitions,
     write_version,
 )
+from content.versions.queries import find_heads
 
 COMMAND = "content.import_course.v1"
 
@@ -56,6 +58,9 @@ insert into asset_claim (digest) select d from unnest($1::bytea[]) d order by d
 on conflict (digest) do update set claimed_at = now()"""
 
 
+NO_CHANGES = {f"{kinds}_{what}": 0 for kinds in ("blocks", "assets", "files") for what in ("changed", "removed")}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the import would change, counted."""
@@ -70,12 +75,11 @@ class Plan:
 
 async def import_course(session: AsyncSession, blobs: BlobStore, command: ImportCourse) -> CommandCompleted:
     """Carry out `content.import_course.v1`. Raises a `Rejected`."""
-    try:
-        course = CourseKey.parse(command.course_id)
-    except InvalidKey as error:
-        raise NotACourse(f"{error}.") from error
+    course = _course_of(command)
     connection = await raw(session)
     exists = await _decide(connection, course, command)
+    if exists and (standing := await _still_standing(connection, course, command)):
+        return await _completed(connection, course, command, standing, "unchanged", NO_CHANGES)
     rows = await _rows(blobs, command.snapshot, course)
     creating = False
     if not exists and not command.dry_run:
@@ -120,6 +124,25 @@ async def import_course(session: AsyncSession, blobs: BlobStore, command: Import
     if plan.published or creating:
         await announce_course(session, connection, course, created=creating)
     return await _answer(connection, course, command, heads, plan, done=True)
+
+
+def _course_of(command: ImportCourse) -> CourseKey:
+    """Raises `NotACourse`."""
+    try:
+        return CourseKey.parse(command.course_id)
+    except InvalidKey as error:
+        raise NotACourse(f"{error}.") from error
+
+
+async def _still_standing(
+    connection: asyncpg.Connection, course: CourseKey, command: ImportCourse
+) -> dict[str, str] | None:
+    """The heads, when they are those at which the sender knows the course to hold what it sends."""
+    if command.unchanged_at is None:
+        return None
+    heads = await find_heads(connection, course.canonical)
+    known = (command.unchanged_at.draft, command.unchanged_at.published)
+    return heads if known == (_guid(heads, DRAFT), _guid(heads, PUBLISHED)) else None
 
 
 def _creator(requester: Requester) -> Creator:
@@ -258,20 +281,32 @@ async def _answer(
     *,
     done: bool = False,
 ) -> CommandCompleted:
+    guids = {branch: head.guid.hex() for branch, head in heads.items()}
+    outcome: Literal["done", "unchanged"] = "done" if done or plan else "unchanged"
+    return await _completed(connection, course, command, guids, outcome, plan.counts)
+
+
+async def _completed(
+    connection: asyncpg.Connection,
+    course: CourseKey,
+    command: ImportCourse,
+    heads: Mapping[str, str],
+    outcome: Literal["done", "unchanged"],
+    counts: dict[str, int],
+) -> CommandCompleted:
     version = await connection.fetchval("select announced from course where course_key = $1", course.canonical)
     return CommandCompleted(
         command_id=str(command.command_id),
         command=COMMAND,
         course_id=course.canonical,
-        outcome="done" if done or plan else "unchanged",
+        outcome=outcome,
         version=version,
         draft_guid=_guid(heads, DRAFT),
         published_guid=_guid(heads, PUBLISHED),
-        counts=plan.counts,
+        counts=counts,
     )
 
 
-def _guid(heads: Mapping[str, Head], branch: str) -> str | None:
+def _guid(heads: Mapping[str, str], branch: str) -> str | None:
     """Of a library the one branch is both what is written and what is read."""
-    head = heads.get(branch) or heads.get(LIBRARY)
-    return head.guid.hex() if head else None
+    return heads.get(branch) or heads.get(LIBRARY)

@@ -12,7 +12,7 @@ from common.keys import CourseKey
 from common.messaging import outbox
 from import_export.courses.models import Standing
 from import_export.courses.operations import CatalogueCourse, catalogue_content_version
-from import_export.events import ImportCourse, Requester, Source
+from import_export.events import ImportCourse, Requester, Source, UnchangedAt
 from import_export.imports.errors import ImportInProgress, SnapshotSuperseded
 from import_export.imports.queries import find_import_under_way
 from import_export.tasks.models import Job, Json, Kind, Phase, State
@@ -62,7 +62,7 @@ async def start_import(
     job.filename = upload.filename
     job.archive_digest = upload.digest
     if earlier is not None:
-        job.snapshot, job.report = earlier.snapshot, earlier.report
+        job.snapshot, job.report, job.snapshot_digest = earlier.snapshot, earlier.report, earlier.snapshot_digest
     source = {"repo": asked.source_repo, "sha": asked.source_sha, "message": asked.message}
     job.source = dict(source) if any(source.values()) else None
     session.add(job)
@@ -71,9 +71,20 @@ async def start_import(
 
 
 def send_import(
-    session: AsyncSession, job: Job, *, snapshot: str, report: Json, counts: Json, now: datetime, seconds: int
+    session: AsyncSession,
+    job: Job,
+    *,
+    snapshot: str,
+    report: Json,
+    counts: Json,
+    made: tuple[str, str] | None = None,
+    now: datetime,
+    seconds: int,
 ) -> None:
-    """From here on the import's end is content's reply, and nothing else."""
+    """From here on the import's end is content's reply, and nothing else.
+
+    `made` are the heads (draft, published) at which the course holds this very snapshot, if that is known.
+    """
     key = CourseKey.parse(job.course_id)
     asked_by = Requester.model_validate(job.requested_by)
     command = ImportCourse(
@@ -88,6 +99,7 @@ def send_import(
         dry_run=job.option("dry_run"),
         publish=job.option("publish"),
         expected_head=None,
+        unchanged_at=UnchangedAt(draft=made[0], published=made[1]) if made else None,
         source=Source.model_validate(job.source) if job.source else None,
         may_create=asked_by.is_staff or grants_cover(tuple(asked_by.creator_grants), key.org, key.course),
     )

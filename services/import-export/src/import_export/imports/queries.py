@@ -36,3 +36,28 @@ async def find_import_under_way(session: AsyncSession, course_id: str) -> UUID |
         Job.course_id == course_id, Job.kind == Kind.IMPORT.value, Job.phase.in_(("queued", "working", "asked"))
     )
     return await session.scalar(query.order_by(Job.created_at).limit(1))
+
+
+async def find_what_it_made(session: AsyncSession, job: Job) -> tuple[str, str] | None:
+    """The versions (draft, published) an earlier import of an equal snapshot, published alike, has led to.
+
+    While they are the course's heads, this import changes nothing: content need not read the snapshot to say so.
+    Index job_course.
+    """
+    query = (
+        select(Job.draft_guid, Job.published_guid)
+        .where(
+            Job.course_id == job.course_id,
+            Job.kind == Kind.IMPORT.value,
+            Job.state == State.SUCCEEDED.value,
+            Job.snapshot_digest == job.snapshot_digest,
+            Job.options["dry_run"].astext == "false",
+            Job.options["publish"].astext == str(job.option("publish")).lower(),
+            Job.draft_guid.is_not(None),
+            Job.published_guid.is_not(None),
+        )
+        .order_by(Job.created_at.desc())
+        .limit(1)
+    )
+    found = (await session.execute(query)).first()
+    return (found.draft_guid, found.published_guid) if found else None

@@ -1,13 +1,14 @@
 """What a worker does with an import: read the archive, stage its files, send the command."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from common.blobs import BlobStore, asset_key, exists, put_file
 from import_export.imports.operations import send_import
-from import_export.imports.queries import find_same_archive
+from import_export.imports.queries import find_same_archive, find_what_it_made
 from import_export.settings import Settings
 from import_export.spool import spool_folder
 from import_export.tasks.litter import note_litter
@@ -16,6 +17,8 @@ from import_export.tasks.worker import Held, JobFailed
 from olx.limits import Limits
 from olx.parser_process import ParserProcess, SpooledAsset
 
+# Where the snapshot lies, the report, and the snapshot's SHA-256.
+Read = tuple[str, Json, str | None]
 _LOOKS = 32
 # The reader keeps its own time; it is killed only when it does not.
 PATIENCE_SECONDS = 15.0
@@ -36,24 +39,26 @@ class Importer:
     async def work(self, held: Held) -> None:
         """Ends with the command in the outbox. Raises `JobFailed`, `LeaseLost`."""
         job = held.job
-        await held.progress(State.UNPACKING, "Reading the archive", 5)
-        snapshot, report = await self._known(held) or await self._read(held)
+        known = await self._known(held)
+        snapshot, report, digest = known or await self._read(held)
         if job.option("strict"):
             refuse_errors(report)
         counts = report.get("counts")
         async with held.row() as (session, row):
+            row.snapshot_digest = digest
             send_import(
                 session,
                 row,
                 snapshot=snapshot,
                 report=report,
+                made=await find_what_it_made(session, row) if digest else None,
                 counts=dict(counts) if isinstance(counts, dict) else {},
                 now=datetime.now(UTC),
                 seconds=self._settings.command_seconds,
             )
             await note_litter(session, [job.upload_key])
 
-    async def _known(self, held: Held) -> tuple[str, Json] | None:
+    async def _known(self, held: Held) -> Read | None:
         """What reading these bytes gave before: known when they came, or read since by the job before this one."""
         job = held.job
         if job.snapshot is None:
@@ -61,14 +66,15 @@ class Importer:
                 earlier = await find_same_archive(
                     session, digest=job.archive_digest, course_id=job.course_id, links=job.options["links"]
                 )
-            snapshot, report = (earlier.snapshot, earlier.report) if earlier else (None, None)
+            if earlier is None:
+                return None
         else:
-            snapshot, report = job.snapshot, job.report
-        if snapshot is None or not await exists(held.resources.blobs, snapshot):
+            earlier = job
+        if earlier.snapshot is None or not await exists(held.resources.blobs, earlier.snapshot):
             return None
-        return snapshot, report or {}
+        return earlier.snapshot, earlier.report or {}, earlier.snapshot_digest
 
-    async def _read(self, held: Held) -> tuple[str, Json]:
+    async def _read(self, held: Held) -> Read:
         job, blobs = held.job, held.resources.blobs
         if not await exists(blobs, job.upload_key):
             raise JobFailed("upload_gone", "Uploaded Tar file not found. Try again.")
@@ -91,8 +97,14 @@ class Importer:
             await held.progress(State.VERIFYING, "Storing files", 50)
             await stage_assets(blobs, answer.assets)
             snapshot = f"snapshots/{job.id}"
+            digest = await asyncio.to_thread(digest_of, answer.snapshot)
             await put_file(blobs, snapshot, answer.snapshot)
-            return snapshot, answer.report
+            return snapshot, answer.report, digest
+
+
+def digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_errors(report: Json) -> None:

@@ -18,6 +18,8 @@ class Kind(StrEnum):
 
     IMPORT = "import"
     EXPORT = "export"
+    INSPECTION = "inspection"
+    """Asked for by a request that waits for it; no task of the lists."""
 
 
 class State(StrEnum):
@@ -69,6 +71,7 @@ class Job(Base):
     filename: Mapped[str | None]
     archive_digest: Mapped[str | None]
     snapshot: Mapped[str | None]
+    snapshot_digest: Mapped[str | None]
     report: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     error: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     command_id: Mapped[UUID | None]
