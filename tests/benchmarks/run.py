@@ -14,7 +14,7 @@ from bulk import bulk_rows
 from imports import import_rows
 from latency import latency_rows
 from measure import Row, report
-from memory import memory_rows
+from memory import large_rows, memory_rows
 
 from common.testing.system import System, running_system
 from gateway import gateway_rows
@@ -29,6 +29,7 @@ async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
         if "memory" in groups:
             await asyncio.sleep(2)
             rows += memory_rows(system)
+            rows += await large_rows(system, admin)
         if "latency" in groups:
             rows += await latency_rows(system, admin)
         if "import" in groups:
