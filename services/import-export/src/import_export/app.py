@@ -12,6 +12,7 @@ from common.resources import Resources
 from import_export.consumers import subscriptions
 from import_export.exports.routes import router as exports
 from import_export.imports.routes import router as imports
+from import_export.inspections.routes import router as inspections
 from import_export.reports.routes import router as reports
 from import_export.settings import Settings
 from import_export.studio.errors import upload_style
@@ -37,7 +38,7 @@ def create_app(resources: Resources) -> FastAPI:
     return build_app(
         resources,
         title="Lectern import and export",
-        routers=[tasks, reports, imports, exports, studio, task_records, parked],
+        routers=[tasks, reports, imports, exports, inspections, studio, task_records, parked],
         errors=ERRORS,
     )
 

@@ -24,6 +24,7 @@ from import_export.courses.operations import (
 from import_export.courses.retirement import RetiredFact, retire_accounts
 from import_export.exports.operations import settle_export
 from import_export.imports.operations import settle_catalogue, settle_import
+from import_export.inspections.operations import settle_inspection
 from import_export.settings import Settings
 from import_export.tasks.models import Kind
 from import_export.tasks.queries import find_job_of_command
@@ -84,6 +85,8 @@ async def hear_outcomes(session: AsyncSession, messages: Sequence[Message], *, p
             continue
         if job.kind == Kind.IMPORT:
             await settle_import(session, job, reply, now=now, patience=patience)
+        elif job.kind == Kind.INSPECTION:
+            await settle_inspection(session, job, reply, now=now)
         else:
             await settle_export(session, job, reply, now=now)
 

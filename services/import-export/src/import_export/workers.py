@@ -13,6 +13,7 @@ from import_export.exports.operations import fail_unanswered
 from import_export.exports.runner import Exporter
 from import_export.imports.operations import ask_again
 from import_export.imports.runner import Importer
+from import_export.inspections.runner import carry_out_inspection
 from import_export.settings import Settings
 from import_export.spool import spool_root, sweep_spool
 from import_export.tasks.litter import clear_litter, note_litter
@@ -25,6 +26,11 @@ from import_export.uploads.parts import sweep_partial_uploads
 from olx.parser_process import ParserProcess
 
 log = structlog.get_logger()
+BEGINS = {
+    Kind.IMPORT: (State.UNPACKING, "Reading the archive", 5),
+    Kind.EXPORT: (State.IN_PROGRESS, "Compressing", 60),
+    Kind.INSPECTION: (State.IN_PROGRESS, "Looking", 60),
+}
 SWEEP_SECONDS = 3600.0
 SPOOL_SECONDS = 60.0
 # An upload lies in the blob store for a moment before its job is committed.
@@ -53,6 +59,7 @@ async def run_workers(resources: Resources) -> None:
             _worker(Kind.EXPORT, exporter.work, resources, settings, wakeups).run
             for _ in range(settings.export_workers)
         ),
+        _worker(Kind.INSPECTION, carry_out_inspection, resources, settings, wakeups).run,
     ]
     try:
         for reader in readers:
@@ -75,7 +82,7 @@ def _worker(
     settings: Settings,
     wakeups: Wakeups,
 ) -> Worker:
-    return Worker(kind, work, resources, wakeups, settings.job_lease_seconds, settings.job_attempts)
+    return Worker(kind, work, resources, wakeups, settings.job_lease_seconds, settings.job_attempts, BEGINS[kind])
 
 
 async def run_timers(resources: Resources, wakeups: Wakeups) -> None:

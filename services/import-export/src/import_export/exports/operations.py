@@ -49,11 +49,12 @@ async def start_export(
     guid = None
     if known is not None:
         guid = known.draft_guid if choice.variant == "draft" else known.published_guid
-    _ask(session, job, if_not_version=guid, now=now)
+    ask_for_snapshot(session, job, if_not_version=guid, now=now)
     return job
 
 
-def _ask(session: AsyncSession, job: Job, *, if_not_version: str | None, now: datetime) -> None:
+def ask_for_snapshot(session: AsyncSession, job: Job, *, if_not_version: str | None, now: datetime) -> None:
+    """The command to content, in the caller's transaction."""
     choice = choice_of(job)
     command = SnapshotCourse(
         command_id=uuid4(),
@@ -93,7 +94,7 @@ async def settle_export(session: AsyncSession, job: Job, reply: CommandCompleted
         await announce_change(session)
     else:
         # "unchanged", but the archive it is unchanged from has made room since, or was made of another draft
-        _ask(session, job, if_not_version=None, now=now)
+        ask_for_snapshot(session, job, if_not_version=None, now=now)
 
 
 async def fail_unanswered(session: AsyncSession, job: Job, *, now: datetime) -> None:

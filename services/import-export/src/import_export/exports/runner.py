@@ -8,15 +8,16 @@ from typing import BinaryIO
 
 import orjson
 
-from common.blobs import BlobStore, asset_key, put_file
+from common.blobs import BlobStore, asset_key
 from common.keys import CourseKey
 from import_export.exports.operations import keep_archive, make_room
 from import_export.settings import Settings
 from import_export.spool import spool_folder
 from import_export.tasks.litter import note_litter
-from import_export.tasks.models import State
 from import_export.tasks.worker import Held, JobFailed
 from olx.values import Json
+
+_WRITE_BYTES = 1024 * 1024
 
 
 def archive_name(key: CourseKey) -> str:
@@ -35,14 +36,13 @@ class Exporter:
         job, blobs = held.job, held.resources.blobs
         if job.snapshot is None or job.archive_key is None:
             raise JobFailed("no_snapshot", "Content's answer names no snapshot.")
-        await held.progress(State.IN_PROGRESS, "Compressing", 60)
         blob = f"archives/{job.id}"
         with spool_folder(self._settings, "write-") as folder:
             snapshot = orjson.loads(await blobs.get_bytes(job.snapshot))
             files = await local_assets(blobs, snapshot, folder)
             target = folder / "archive"
             size = await asyncio.to_thread(build, snapshot, files, target)
-            await put_file(blobs, blob, target)
+            await blobs.take_file(blob, target)
         async with held.row() as (session, row):
             superfluous = await keep_archive(
                 session,
@@ -65,7 +65,7 @@ def build(snapshot: Mapping[str, Json], files: dict[str, Path], target: Path) ->
     def open_asset(digest: str) -> BinaryIO:
         return files[digest].open("rb")
 
-    with target.open("wb") as out:
+    with target.open("wb", buffering=_WRITE_BYTES) as out:
         try:
             write_archive(snapshot, open_asset, out)
         except UnwritableBlock as error:

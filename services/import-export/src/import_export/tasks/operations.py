@@ -76,6 +76,9 @@ async def finish_job(
     job.lease_owner = job.lease_until = job.wake_at = None
     job.finished_at = job.updated_at = now
     await leave_behind(session, job)
+    if job.kind == Kind.INSPECTION:
+        await announce_change(session)
+        return
     username = job.requested_by.get("username")
     announced = JobFinished.model_validate(
         {

@@ -18,6 +18,7 @@ from import_export.tasks.models import Job, Kind, State
 # older ones of its course; a job whose worker has let its lease run out is anybody's again.
 _CLAIM = text(
     """update job set phase = 'working', lease_owner = :worker, attempts = attempts + 1, updated_at = now(),
+              state = :state, stage = :stage, percent = :percent,
               lease_until = now() + make_interval(secs => :seconds)
        where id = (
          select j.id from job j
@@ -53,9 +54,18 @@ async def lock_course(session: AsyncSession, course_id: str) -> None:
     await session.execute(_LOCK_COURSE, {"course_id": course_id})
 
 
-async def claim_job(session: AsyncSession, *, kind: Kind, worker: UUID, seconds: float) -> Job | None:
-    """Lease the next job of this kind to *worker*; None when there is nothing to do."""
+async def claim_job(
+    session: AsyncSession,
+    *,
+    kind: Kind,
+    worker: UUID,
+    seconds: float,
+    begins: tuple[State, str, int] = (State.IN_PROGRESS, "", 0),
+) -> Job | None:
+    """Lease the next job of this kind to *worker*, who shows it as *begins* says; None when there is nothing to do."""
+    state, stage, percent = begins
     values = {"kind": kind.value, "worker": worker, "seconds": seconds}
+    values |= {"state": state.value, "stage": stage, "percent": percent}
     found = await session.scalar(_CLAIM, values)
     return await session.get(Job, found) if found else None
 
@@ -134,7 +144,7 @@ async def list_jobs(
     limit: int,
 ) -> tuple[Sequence[Job], int]:
     """One page, newest first, and the count of all."""
-    wanted: list[ColumnElement[bool]] = []
+    wanted: list[ColumnElement[bool]] = [Job.kind != Kind.INSPECTION.value]
     for column, value in (
         (Job.course_id, course_id),
         (Job.requester_id, requester_id),
@@ -156,8 +166,9 @@ async def list_jobs(
 
 
 async def list_expired(session: AsyncSession, *, now: datetime, keep: timedelta, limit: int = 200) -> Sequence[Job]:
-    """Finished jobs nobody needs any more, locked."""
-    query = select(Job).where(Job.finished_at < now - keep).order_by(Job.finished_at).limit(limit)
+    """Finished jobs nobody needs any more, locked; index job_finished_at."""
+    brief = (Job.kind == Kind.INSPECTION.value) & (Job.finished_at < now - min(keep, timedelta(hours=1)))
+    query = select(Job).where((Job.finished_at < now - keep) | brief).order_by(Job.finished_at).limit(limit)
     return (await session.scalars(query.with_for_update(skip_locked=True))).all()
 
 

@@ -86,6 +86,8 @@ class Worker:
     wakeups: Wakeups
     lease_seconds: float
     attempts: int
+    begins: tuple[State, str, int] = (State.IN_PROGRESS, "", 0)
+    """What a job shows from the moment it is taken up."""
 
     async def run(self) -> None:
         """Run for ever."""
@@ -106,7 +108,9 @@ class Worker:
     async def _claim(self, worker: UUID) -> Job | None:
         try:
             async with self.resources.sessions.begin() as session:
-                return await claim_job(session, kind=self.kind, worker=worker, seconds=self.lease_seconds)
+                return await claim_job(
+                    session, kind=self.kind, worker=worker, seconds=self.lease_seconds, begins=self.begins
+                )
         except DBAPIError as error:
             # two workers met over one course: the index keeps one of them out, who looks again
             if "job_one_import_key" in str(error.orig):
