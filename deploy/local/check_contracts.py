@@ -261,7 +261,11 @@ def unbound() -> Iterator[str]:
     yield from (f"topology: {name} is bound and unknown" for name in sorted(types - set(topology["messages"])))
     yield from (f"topology: the command {name} leads to no queue" for name in sorted(commands - types))
     for package, named in topology["services"].items():
-        keys = {key.removesuffix(".bulk") for queue in named.values() for key in queue.get("hears", ())}
+        keys = {
+            key.removesuffix(".bulk")
+            for queue in named.values()
+            for key in (*queue.get("hears", ()), *queue.get("receives", ()))
+        }
         for name in sorted(keys ^ {name for name in heard(package) if name not in commands}):
             yield f"topology and {package}.consumers.HEARS disagree about {name}"
 

@@ -46,12 +46,22 @@ def page_count(count: int, size: int) -> int:
     return max(1, -(-count // size))
 
 
-def page_links(url: str, query: str, page: int, pages: int) -> tuple[str | None, str | None]:
-    """(next, previous): absolute, other parameters kept, no `page` on the link to the first."""
-    others = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "page"]
+def page_links(
+    url: str, query: str, page: int, pages: int, *, cursor: str | None = None, more: bool | None = None
+) -> tuple[str | None, str | None]:
+    """(next, previous): absolute, other parameters kept, no `page` on the link to the first.
 
-    def link(number: int) -> str:
-        query = urlencode(others if number == 1 else [*others, ("page", str(number))])
+    *cursor* goes on the link to the next page; *more* says whether there is one when the number alone does not.
+    """
+    known = {"page", "cursor"} if more is not None else {"page"}
+    others = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in known]
+
+    def link(number: int, *, after: str | None = None) -> str:
+        place = [] if number == 1 else [("page", str(number))]
+        place += [("cursor", after)] if after is not None else []
+        query = urlencode([*others, *place])
         return f"{url}?{query}" if query else url
 
-    return (link(page + 1) if page < pages else None), (link(page - 1) if page > 1 else None)
+    has_next = page < pages if more is None else more
+    back = min(page - 1, pages)
+    return (link(page + 1, after=cursor) if has_next else None), (link(back) if back > 0 else None)

@@ -7,8 +7,8 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 import uvicorn
@@ -23,6 +23,8 @@ from common.telemetry import configure_logging
 
 log = structlog.get_logger()
 Background = Callable[[], Awaitable[None]]
+# gets the rest of the command line, and returns the exit code
+OperatorCommand = Callable[[Resources, Sequence[str]], Awaitable[int]]
 ROLES = ("serve", "consume", "relay", "all", "migrate")
 
 
@@ -40,13 +42,19 @@ class Service:
     create_app: Callable[[Resources], ASGIApp]
     subscriptions: Callable[[Resources], Sequence[Subscription]]
     background: Callable[[Resources], Sequence[Background]] = _nothing
+    commands: Mapping[str, OperatorCommand] = field(default_factory=dict)
+    """Beside the roles: what an operator runs once; its words are the rest of the command line."""
 
 
 def main(service: Service) -> None:
     """Run the role named on the command line. Exit code 2 for bad usage or settings."""
     parser = argparse.ArgumentParser(prog=f"python -m {service.package}", description=f"The {service.name} service.")
-    parser.add_argument("role", choices=ROLES)
-    role = parser.parse_args().role
+    parser.add_argument("role", choices=(*ROLES, *service.commands))
+    parser.add_argument("words", nargs="*", help="of a command; roles have none")
+    given = parser.parse_args()
+    role, words = given.role, given.words
+    if words and role in ROLES:
+        parser.error(f"{role} takes no words")
     try:
         settings = load_settings(service.settings)
     except (ValidationError, UnknownSettings) as error:
@@ -58,10 +66,17 @@ def main(service: Service) -> None:
 
         migrate(service.package, settings)
         return
+    if command := service.commands.get(role):
+        raise SystemExit(uvloop.run(_command(service, command, settings, words)))
     # batches and trees make tens of thousands of small objects that live for one transaction or request; looking for
     # cycles among them after every 700 costs two fifths of a bulk command's time
     gc.set_threshold(20_000, 20, 50)
     uvloop.run(_run(service, role, settings))
+
+
+async def _command(service: Service, command: OperatorCommand, settings: ServiceSettings, words: Sequence[str]) -> int:
+    async with open_resources(service.name, settings) as resources:
+        return await command(resources, words)
 
 
 async def _run(service: Service, role: str, settings: ServiceSettings) -> None:

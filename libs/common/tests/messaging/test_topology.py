@@ -57,7 +57,9 @@ def test_dead_letters_are_kept_at_least_once(real):
             assert queue.arguments["x-dead-letter-strategy"] == "at-least-once"
             assert queue.arguments["x-overflow"] == "reject-publish"  # without it the broker falls back silently
             assert queue.arguments["x-delivery-limit"] > 0
-            assert ("x-max-length-bytes" in queue.arguments) == (queue.name.split(".")[1] in ("commands", "imports"))
+            assert ("x-max-length-bytes" in queue.arguments) == (
+                queue.name.split(".")[1] in ("commands", "imports", "announce")
+            )
 
 
 def test_every_service_with_queues_has_a_parking_lot_and_retry_tiers(real):

@@ -6,9 +6,12 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging import Subscription
+from common.messaging.announcing import AnnounceRequest
 from common.resources import Resources
 from content.accounts.operations import UsersChanged, keep_accounts
 from content.accounts.retirement import UsersRetired, retire_accounts
+from content.announcements.queries import COMMAND as ANNOUNCE
+from content.announcements.queries import announce
 from content.commands.answers import handler
 from content.commands.schemas import ImportCourse, SetCourseRole, SnapshotCourse
 from content.enrollments.operations import EnrollmentsChanged, keep_enrollments
@@ -57,6 +60,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
             batch=1,
             repeats=True,
         ),
+        Subscription(queue="content.announce", handlers={ANNOUNCE: announce}, batch=1),
     )
 
 
@@ -68,4 +72,5 @@ HEARS: Mapping[str, type[BaseModel]] = {
     "content.import_course.v1": ImportCourse,
     "content.snapshot_course.v1": SnapshotCourse,
     "content.set_course_role.v1": SetCourseRole,
+    "content.announce.v1": AnnounceRequest,
 }

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.messaging import Command, Event
+from common.messaging.announcing import Continue, StateAnnounced
 
 
 class _Part(BaseModel):
@@ -142,3 +143,15 @@ class Enroll(Command):
     issued_at: datetime
     options: dict[str, bool]
     items: list[EnrollItem]
+
+
+class ContentAnnounced(StateAnnounced):
+    """A page of this service's state for whoever asked; the last one has no items, but the number of pages."""
+
+    type: ClassVar[str] = "content.announced.v1"
+
+
+class AnnounceAgain(Continue):
+    """Go on with the next page."""
+
+    type: ClassVar[str] = "content.announce.v1"

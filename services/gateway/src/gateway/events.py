@@ -6,6 +6,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.messaging import Event
+from common.messaging.announcing import Continue, StateAnnounced
 
 MOST_ITEMS = 500
 
@@ -81,3 +82,15 @@ class ExternalIdsLinked(Event):
     batch_field: ClassVar[str | None] = "links"
 
     links: list[LinkState] = Field(min_length=1, max_length=MOST_ITEMS)
+
+
+class GatewayAnnounced(StateAnnounced):
+    """A page of this service's state for whoever asked; the last one has no items, but the number of pages."""
+
+    type: ClassVar[str] = "gateway.announced.v1"
+
+
+class AnnounceAgain(Continue):
+    """Go on with the next page."""
+
+    type: ClassVar[str] = "gateway.announce.v1"

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from common.messaging.envelope import REQUEST_ID, TRACEPARENT, Command, Event
+from common.messaging.envelope import DEFAULT_EXCHANGE, REQUEST_ID, TRACEPARENT, Command, Event
 from common.telemetry import request_id, traceparent
 
 CHANNEL = "outbox"
@@ -68,8 +68,9 @@ def record(
     routing_key: str | None = None,
     correlation_id: str | None = None,
     reply_to: str | None = None,
+    queue: str | None = None,
 ) -> UUID:
-    """Store *message* in the caller's transaction and return its id.
+    """Store *message* in the caller's transaction and return its id. With *queue* it goes there and nowhere else.
 
     Messages of one *aggregate* are published in the order they were recorded, so take its row lock first. `reply_to`
     of a command is where the answer shall go; of an event, a queue that gets a copy besides the event's hearers.
@@ -80,8 +81,8 @@ def record(
     )
     row = OutboxMessage(
         id=new_id(),
-        exchange=message.exchange,
-        routing_key=routing_key or message.type,
+        exchange=message.exchange if queue is None else DEFAULT_EXCHANGE,
+        routing_key=queue or routing_key or message.type,
         type=message.type,
         aggregate=aggregate,
         version=version,

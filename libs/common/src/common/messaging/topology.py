@@ -60,6 +60,7 @@ class _ServiceQueue(_Strict):
     kind: str
     hears: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()
+    receives: tuple[str, ...] = ()  # sent straight to the queue, so not bound
     arguments: dict[str, str | int] = {}
 
 
@@ -150,7 +151,7 @@ def _problems(source: _File) -> list[str]:
             found.append(f"{name} is not named after its service {service}")
         if queue.kind not in source.kinds:
             found.append(f"{name} is of an unknown kind {queue.kind}")
-        strange = (key for key in queue.hears if source.kind_of(key) != "event")
+        strange = (key for key in (*queue.hears, *queue.receives) if source.kind_of(key) != "event")
         found += [f"{name} hears {key}, which is no event in messages" for key in strange]
         for key in queue.handles:
             if source.kind_of(key) != "command" or source.messages[_type_of(key)].owner != service:

@@ -1,0 +1,1 @@
+"""Saying again what content knows, for a service that rebuilds its copy of it."""
