@@ -26,7 +26,7 @@ GOOD = {"counter": "c", "key": "user", "seconds": 60, "limits": {"user": 1}, "ro
         ("GET", "/api/courses/v1/courses/", "catalogue"),
         ("GET", "/api/courses/v1/courses", "catalogue"),
         ("GET", "/api/courses/v1/courses/course-v1:a+b+c", None),
-        ("GET", "/api/courses/v1/course_ids/", "catalogue"),
+        ("GET", "/api/courses/v1/course_ids/", "course_ids"),
         ("GET", "/api/courses/v1/blocks/", None),
         ("POST", "/oauth2/access_token/", "token"),
         ("GET", "/oauth2/access_token", None),
@@ -43,14 +43,54 @@ def test_the_default_numbers_are_upstreams():
     learner, staff = Caller(username="a", user_id=1), Caller(username="b", user_id=2, is_staff=True)
     numbers = {name: tuple(rate.limit(who) for who in (Caller(), learner, staff)) for name, rate in classes.items()}
     assert numbers["enrollment"] == (40, 40, 120)
-    assert numbers["catalogue"] == (20, 20, 40)
-    assert classes["enrollment"].counter == classes["catalogue"].counter
+    assert numbers["catalogue"] == numbers["course_ids"] == (20, 20, 40)
+    assert len({classes[name].counter for name in ("enrollment", "catalogue", "course_ids")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("on", "limits"),
+    [
+        ((), (20, 20, 40)),
+        (("rate_limit_2_for_course_list_api",), (2, 2, 10)),
+        (("rate_limit_10_for_course_list_api",), (10, 10, 20)),
+        (("rate_limit_10_for_course_list_api", "rate_limit_2_for_course_list_api"), (2, 2, 10)),
+    ],
+)
+def test_switches_lower_the_limits_of_the_course_list_only(tmp_path, on, limits):
+    import yaml
+
+    policy = yaml.safe_load(DEFAULT.read_text())
+    policy["switches"] |= dict.fromkeys(on, True)
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy, sort_keys=False))
+    classes = read_policy(file).classes
+    numbers = {name: (rate.anonymous, rate.user, rate.staff) for name, rate in classes.items()}
+    assert numbers["catalogue"] == limits
+    assert (numbers["course_ids"], numbers["enrollment"]) == ((20, 20, 40), (40, 40, 120))
+
+
+async def test_with_the_switch_on_the_third_list_a_minute_is_refused_and_ids_are_not(tmp_path):
+    import yaml
+
+    policy = yaml.safe_load(DEFAULT.read_text())
+    policy["switches"]["rate_limit_2_for_course_list_api"] = True
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy, sort_keys=False))
+    limiter, caller = Limiter(read_policy(file)), Caller(username="a", user_id=1)
+
+    async def allowed(path):
+        return (await limiter.decide(limiter.rate_class("GET", path), caller, address="x")).allowed
+
+    assert [await allowed("/api/courses/v1/courses/") for _ in range(3)] == [True, True, False]
+    assert await allowed("/api/courses/v1/course_ids/")
+    assert not await allowed("/api/courses/v1/courses/")
 
 
 @pytest.mark.parametrize(
     "classes",
     [
         {"a": {**GOOD, "surprise": 1}},
+        {"a": {**GOOD, "when": {"no_such_switch": {"user": 1}}}},
         {"a": {**GOOD, "limits": {"staff": 1}}},
         {"a": {**GOOD, "limits": {"user": 0}}},
         {"a": {**GOOD, "key": "tenant"}},

@@ -18,13 +18,17 @@ class PolicyError(Exception):
     """The rate policy file cannot be used."""
 
 
+_Limits = dict[Literal["anonymous", "user", "staff"], int]
+
+
 class _ClassModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     counter: str = Field(pattern=r"^[a-z_]{1,60}$")
     key: KeyKind
     seconds: int = Field(ge=1, le=86_400)
-    limits: dict[Literal["anonymous", "user", "staff"], int]
+    limits: _Limits
+    when: dict[str, _Limits] = {}
     exempt: Literal["api_key"] | None = None
     closed: bool = False
     routes: list[str]
@@ -33,7 +37,12 @@ class _ClassModel(BaseModel):
 class _PolicyModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    switches: dict[str, bool] = {}
     classes: dict[str, _ClassModel]
+
+    def limits_of(self, item: _ClassModel) -> _Limits:
+        """Those of the first switch that is on, else the ordinary ones."""
+        return next((limits for name, limits in item.when.items() if self.switches[name]), item.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +108,11 @@ def read_policy(file: Path) -> Policy:
     most: dict[str, int] = {}
     windows: dict[str, int] = {}
     for name, item in model.classes.items():
-        if "user" not in item.limits or min(item.limits.values()) < 1:
-            raise PolicyError(f"{file}: class {name} needs a limit for `user`, and limits of 1 or more.")
+        if unknown := set(item.when) - set(model.switches):
+            raise PolicyError(f"{file}: class {name} names a switch that there is not: {min(unknown)}.")
+        for limits in (item.limits, *item.when.values()):
+            if "user" not in limits or min(limits.values()) < 1:
+                raise PolicyError(f"{file}: class {name} needs a limit for `user`, and limits of 1 or more.")
         if windows.setdefault(item.counter, item.seconds) != item.seconds:
             raise PolicyError(f"{file}: the classes of counter {item.counter} have different windows.")
         most[item.counter] = max(most.get(item.counter, 0), *item.limits.values())
@@ -112,9 +124,9 @@ def read_policy(file: Path) -> Policy:
                     counter=item.counter,
                     key=item.key,
                     seconds=item.seconds,
-                    anonymous=item.limits.get("anonymous", item.limits["user"]),
-                    user=item.limits["user"],
-                    staff=item.limits.get("staff", item.limits["user"]),
+                    anonymous=limits.get("anonymous", limits["user"]),
+                    user=limits["user"],
+                    staff=limits.get("staff", limits["user"]),
                     exempt_api_key=item.exempt == "api_key",
                     closed=item.closed,
                     most=most[item.counter],
@@ -122,5 +134,6 @@ def read_policy(file: Path) -> Policy:
                 item.routes,
             )
             for name, item in model.classes.items()
+            for limits in (model.limits_of(item),)
         }
     )
