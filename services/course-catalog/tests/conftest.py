@@ -1,9 +1,12 @@
 """A migrated database, the service's application on it, and callers."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
+import orjson
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,11 +17,21 @@ from common.testing.identity import TestKeys, a_caller
 from course_catalog.accounts.operations import AccountFacts, store_accounts
 from course_catalog.app import create_app
 from course_catalog.courses.facts import CourseDeleted, CourseFacts
-from course_catalog.courses.operations import store_courses
+from course_catalog.courses.operations import renumber, store_courses, take_turn
+from course_catalog.listings.operations import set_rule
+from course_catalog.listings.schemas import ListingRule
+from course_catalog.modes.fields import Values
+from course_catalog.modes.operations import create_mode, delete_mode
+from course_catalog.modes.queries import find_spelling, list_rows
 from course_catalog.settings import Settings, settings_of
 from course_catalog.teams.operations import TeamFacts, store_teams
 
-TABLES = "course, course_document, course_mode, course_role, account, outbox, inbox, parked_message"
+# In the order in which their rows may go. Deleting is faster than truncating, which makes new files for every index.
+TABLES = (
+    "course_document", "course_search", "course", "course_own", "course_mode", "course_role", "account",
+    "program_child", "program_run", "program_organization", "program", "rebuild", "course_shadow",
+    "course_role_shadow", "account_shadow", "idempotency_key", "outbox", "inbox", "parked_message",
+)  # fmt: skip
 BASE = "https://lectern.example"
 
 
@@ -52,7 +65,7 @@ async def shared_resources(settings: Settings) -> AsyncIterator[Resources]:
 @pytest.fixture
 async def resources(shared_resources: Resources) -> Resources:
     """The service's resources over empty tables; revisions go on, as they do in life."""
-    await shared_resources.pool.execute(f"truncate {TABLES} restart identity cascade")
+    await shared_resources.pool.execute(";".join(f"delete from {table}" for table in TABLES))
     return shared_resources
 
 
@@ -78,6 +91,27 @@ class Client:
     ) -> httpx.Response:
         identity = self._keys.headers(caller or a_caller(None), audience="course-catalog")
         return await self._http.request(method, url, headers={**identity, **(headers or {})})
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        caller: Caller | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """A request with a JSON body, or with the very bytes given."""
+        identity = self._keys.headers(caller or a_caller(None), audience="course-catalog")
+        content = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
+        sent = {"Content-Type": "application/json", **identity, **(headers or {})}
+        return await self._http.request(method, url, content=content, headers=sent)
+
+    async def body(self, url: str, caller: Caller | None = None) -> dict[str, Any]:
+        answer = await self.get(url, caller)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
 
     async def ids(
         self, url: str = "/api/courses/v1/courses/?page_size=100", caller: Caller | None = None
@@ -133,6 +167,30 @@ class Bus:
         async with self._resources.sessions.begin() as session:
             await store_courses(session, facts, default=default)
 
+    async def renumber(self) -> None:
+        """Give every course a new position, as a full gap does."""
+        async with self._resources.sessions.begin() as session:
+            await take_turn(session)
+            await renumber(session)
+
+    async def rule(self, key: str, rule: ListingRule) -> None:
+        """The catalogue's own listing rule."""
+        async with self._resources.sessions.begin() as session:
+            await set_rule(session, CourseKey.parse(key).canonical, rule, by="greta", now=datetime.now(UTC))
+
+    async def modes(self, key: str, modes: Sequence[tuple[str, datetime | None]]) -> None:
+        """The modes of a course, those it had taken away; slug and expiry of each."""
+        default = settings_of(self._resources).course_mode
+        now = datetime.now(UTC)
+        async with self._resources.sessions.begin() as session:
+            for row in await list_rows(session, key):
+                await delete_mode(session, key, row.slug, default=default, now=now)
+            if not await find_spelling(session, key):
+                return
+            for slug, expires in modes:
+                values: Values = {"course_id": key, "mode_slug": slug, "mode_display_name": slug, "currency": "usd"}
+                await create_mode(session, values | {"expiration_datetime": expires}, default=default, now=now)
+
     async def role(self, course: CourseFacts, caller: Caller, role: str = "staff", *, removed: bool = False) -> None:
         version = self._versions[course.course_id] = self._versions.get(course.course_id, 0) + 1
         member = {"user_id": caller.user_id, "role": role, "version": version, "removed": removed}
@@ -144,6 +202,7 @@ class Bus:
         facts = {
             "user_id": caller.user_id,
             "username": caller.username,
+            "email": caller.email or "",
             "is_staff": caller.is_staff,
             "version": version,
         }
@@ -152,7 +211,9 @@ class Bus:
 
     async def announced(self) -> list[dict[str, object]]:
         """Every course announced so far, in order."""
-        rows = await self._resources.pool.fetch("select payload from outbox order by id")
+        rows = await self._resources.pool.fetch(
+            "select payload from outbox where type = 'course_catalog.course.changed.v1' order by position"
+        )
         return [course for row in rows for course in row["payload"]["courses"]]
 
 

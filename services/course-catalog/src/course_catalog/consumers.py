@@ -6,10 +6,13 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging import Message, Subscription
+from common.messaging.rebuilding.operations import StatePart, is_running, receiving
 from common.resources import Resources
-from course_catalog.accounts.operations import AccountsChanged, store_accounts
+from course_catalog.accounts.operations import AccountsChanged, AccountsRetired, retire_accounts, store_accounts
 from course_catalog.courses.facts import CourseDeleted, CourseFacts
 from course_catalog.courses.operations import store_courses
+from course_catalog.projections import accounts, content
+from course_catalog.projections.operations import QUEUE, projections
 from course_catalog.settings import settings_of
 from course_catalog.teams.operations import TeamFacts, store_teams
 
@@ -17,11 +20,16 @@ DELETED = "content.course.deleted.v1"
 
 
 def subscriptions(resources: Resources) -> Sequence[Subscription]:
-    """One queue: everything the catalogue hears is about one course or a few accounts."""
+    """One queue for what happens, one for what is said again on request."""
     default = settings_of(resources).course_mode
+
+    known = {projection.owner: receiving(projection) for projection in projections(default)}
 
     async def courses_changed(session: AsyncSession, messages: Sequence[Message]) -> None:
         heard = [_read_course(message) for message in messages]
+        # before the turn is taken: a swap takes its locks in this order too
+        if await is_running(session, content.OWNER):
+            await content.fill_courses(session, heard)
         await store_courses(session, heard, default=default)
 
     handlers = {
@@ -30,8 +38,13 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
         DELETED: courses_changed,
         "content.course_team.changed.v1": teams_changed,
         "accounts.user.changed.v1": accounts_changed,
+        "accounts.user.retired.v1": accounts_retired,
     }
-    return [Subscription(queue="course_catalog.events", handlers=handlers)]
+    rebuilding = {"content.announced.v1": known[content.OWNER], "gateway.announced.v1": known[accounts.OWNER]}
+    return [
+        Subscription(queue="course_catalog.events", handlers=handlers),
+        Subscription(queue=QUEUE, handlers=rebuilding, batch=4),
+    ]
 
 
 def _read_course(message: Message) -> CourseFacts | CourseDeleted:
@@ -39,17 +52,30 @@ def _read_course(message: Message) -> CourseFacts | CourseDeleted:
 
 
 async def teams_changed(session: AsyncSession, messages: Sequence[Message]) -> None:
-    await store_teams(session, [message.parse(TeamFacts) for message in messages])
+    teams = [message.parse(TeamFacts) for message in messages]
+    if await is_running(session, content.OWNER):
+        await content.fill_teams(session, teams)
+    await store_teams(session, teams)
 
 
 async def accounts_changed(session: AsyncSession, messages: Sequence[Message]) -> None:
-    accounts = [account for message in messages for account in message.parse(AccountsChanged).users]
-    await store_accounts(session, accounts)
+    heard = [account for message in messages for account in message.parse(AccountsChanged).users]
+    if await is_running(session, accounts.OWNER):
+        await accounts.fill_accounts(session, heard)
+    await store_accounts(session, heard)
+
+
+async def accounts_retired(session: AsyncSession, messages: Sequence[Message]) -> None:
+    """The account itself also changes by `accounts.user.changed`, which a shadow hears."""
+    await retire_accounts(session, [one for message in messages for one in message.parse(AccountsRetired).users])
 
 
 # Type of message → what this service reads of it; the contracts are checked against it.
 HEARS: Mapping[str, type[BaseModel]] = {
     "accounts.user.changed.v1": AccountsChanged,
+    "accounts.user.retired.v1": AccountsRetired,
+    "content.announced.v1": StatePart,
+    "gateway.announced.v1": StatePart,
     "content.course.created.v1": CourseFacts,
     "content.course.published.v1": CourseFacts,
     "content.course.deleted.v1": CourseDeleted,

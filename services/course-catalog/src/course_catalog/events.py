@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from common.messaging import Event
+from common.messaging.announcing import AskAnnounce
 
 
 class AnnouncedMode(BaseModel):
@@ -138,3 +139,15 @@ class ProgramsChanged(Event):
     batch_field: ClassVar[str | None] = "programs"
 
     programs: list[AnnouncedProgram]
+
+
+class AnnounceContent(AskAnnounce):
+    """Say again what you know of courses and teams."""
+
+    type: ClassVar[str] = "content.announce.v1"
+
+
+class AnnounceAccounts(AskAnnounce):
+    """Say again what you know of accounts."""
+
+    type: ClassVar[str] = "gateway.announce.v1"

@@ -153,7 +153,7 @@ async def test_a_revision_is_taken_once_per_batch_and_only_for_what_lists_depend
     before = await rev()
     await bus.hear(*(a_course(f"C{number}") for number in range(5)))
     assert await rev() == before + 1
-    await bus.hear(a_course("C1", version=2, about={"overview": "Other words."}, end=None))
+    await bus.hear(a_course("C1", version=2, about={"effort": "Other words."}, end=None))
     assert await rev() == before + 1
     await bus.hear(a_course("C1", version=3, invitation_only=True))
     assert await rev() == before + 2

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import httpx
+import pytest
 
 from common.identity import Caller
 from common.keys import CourseKey
@@ -32,10 +33,10 @@ async def test_the_catalogue_shows_searches_and_turns_pages(client: Client, bus:
     first = (await client.get("/", headers=HTML)).text
     assert "25 courses" in first
     assert first.count('class="card course"') == 24
-    assert 'href="/?page=2"' in first
+    assert 'href="/?page=2&amp;cursor=' in first
     assert "Page 2 of 2" in (await client.get("/?page=2", headers=HTML)).text
     found = (await client.get("/?search_term=c07", headers=HTML)).text
-    assert "1 course with" in found
+    assert "1 course<" in found
     assert "/api/courses/v1/courses/course-v1:Org+C07+1" in found
     assert (await client.get("/?page=9", headers=HTML)).status_code == 404
 
@@ -90,3 +91,42 @@ def test_authors_html_is_sanitised() -> None:
     clean = sanitise(dirty, KEY)
     assert clean.startswith("<section>")
     assert not any(word in clean for word in ("javascript", "style", "iframe"))
+
+
+async def test_the_catalogue_is_refined_by_what_its_courses_have(
+    client: Client, bus: Bus, a_course: MakeCourse
+) -> None:
+    await bus.hear(
+        a_course("A", language="ar", self_paced=True), a_course("B", language="en"), a_course("course-v1:Beta+C+1")
+    )
+    page = (await client.get("/", headers=HTML)).text
+    assert '<option value="Org">Org (2)</option>' in page
+    assert '<option value="ar">العربية (1)</option>' in page
+    assert '<option value="audit">Audit (3)</option>' in page
+    chosen = (await client.get("/?org=org&pacing=self&search_term=course", headers=HTML)).text
+    assert "1 course<" in chosen
+    assert '<option value="Org" selected>Org (1)</option>' in chosen
+    assert 'href="/?search_term=course&amp;pacing=self"' in chosen
+    assert "Filters (2)" in chosen
+    assert "No course was found." in (await client.get("/?language=xx", headers=HTML)).text
+    for query, status in (("pacing=slow", 400), ("page=7", 404), ("cursor=x", 400), ("search_term=a&page=3", 404)):
+        assert (await client.get(f"/?{query}", headers=HTML)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({}, "Open for enrollment<"),
+        ({"enrollment_end": "2999-05-06T00:00:00Z"}, "Open for enrollment until May 6, 2999"),
+        ({"enrollment_start": "2999-05-06T00:00:00Z"}, "Enrollment opens on May 6, 2999"),
+        ({"enrollment_end": "2001-09-06T00:00:00Z"}, "Enrollment closed on Sept. 6, 2001"),
+        ({"invitation_only": True}, "Enrollment by invitation only"),
+    ],
+)
+async def test_the_about_page_tells_whether_one_can_enroll_now(
+    client: Client, bus: Bus, a_course: MakeCourse, said: dict[str, object], state: str
+) -> None:
+    await bus.hear(a_course(**said))
+    page = (await client.get("/api/courses/v1/courses/course-v1:Org+Demo+1", headers=HTML)).text
+    assert state in page
+    assert "<td>Audit</td><td>Free</td><td>–</td>" in page

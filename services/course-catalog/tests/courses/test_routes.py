@@ -123,7 +123,9 @@ async def test_pages_link_to_each_other_and_count_exactly(client: Client, bus: B
     assert pages == [["C1", "C2", "C3"], ["C4", "C5", "C6"], ["C7"]]
     second = (await client.get(f"{LIST}?page=2&page_size=3&org=Org")).json()["pagination"]
     assert second["previous"] == "https://lectern.example/api/courses/v1/courses/?page_size=3&org=Org"
-    assert second["next"] == "https://lectern.example/api/courses/v1/courses/?page_size=3&org=Org&page=3"
+    assert second["next"].startswith(
+        "https://lectern.example/api/courses/v1/courses/?page_size=3&org=Org&page=3&cursor="
+    )
 
 
 @pytest.mark.parametrize(("asked", "size"), [("", 10), ("0", 10), ("-3", 10), ("x", 10), ("7", 7), ("5000", 100)])

@@ -1,6 +1,7 @@
 """The projection of `accounts.user.changed`, and who a request looks at the catalogue as."""
 
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,9 +16,16 @@ class Account(Base):
 
     user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     username: Mapped[str] = mapped_column(index=True)
+    email: Mapped[str]
     is_active: Mapped[bool]
     is_staff: Mapped[bool]
     version: Mapped[int] = mapped_column(BigInteger)
+
+
+class _Rights(TypedDict, total=False):
+    sees_all: bool
+    orgs: tuple[str, ...]
+    instructor_orgs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,23 @@ class Viewer:
     orgs: tuple[str, ...] = ()
     """Organizations, case folded, in whose every course the viewer has a role."""
     instructor_orgs: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """What an invitation may call the viewer: user name and e-mail address, case folded."""
+    domains: tuple[str, ...] = ()
+    """The domain of the address and those above it."""
+
+    @classmethod
+    def named(cls, user_id: int, username: str, email: str | None, **more: Unpack[_Rights]) -> "Viewer":
+        """Somebody, with what an invitation may call them."""
+        address = (email or "").casefold()
+        domain = address.rpartition("@")[2]
+        parts = domain.split(".") if domain else []
+        return cls(
+            user_id=user_id,
+            names=tuple(name for name in (username.casefold(), address) if name),
+            domains=tuple(".".join(parts[start:]) for start in range(len(parts))),
+            **more,
+        )
 
 
 ANYBODY = Viewer()

@@ -15,6 +15,7 @@ class AccountFacts(BaseModel):
 
     user_id: int
     username: str
+    email: str = ""
     is_active: bool = True
     is_staff: bool = False
     version: int
@@ -29,17 +30,17 @@ class AccountsChanged(BaseModel):
 
 
 # ordered, so that two consumers lock rows in the same order
-_UPSERT = text(
-    """insert into account (user_id, username, is_active, is_staff, version)
+_UPSERT = """insert into {table} as account (user_id, username, email, is_active, is_staff, version)
        select * from jsonb_to_recordset(cast(cast(:rows as text) as jsonb))
-         as t(user_id bigint, username text, is_active boolean, is_staff boolean, version bigint) order by user_id
-       on conflict (user_id) do update set username = excluded.username, is_active = excluded.is_active,
-         is_staff = excluded.is_staff, version = excluded.version
+         as t(user_id bigint, username text, email text, is_active boolean, is_staff boolean, version bigint)
+       order by user_id
+       on conflict (user_id) do update set username = excluded.username, email = excluded.email,
+         is_active = excluded.is_active, is_staff = excluded.is_staff, version = excluded.version
        where excluded.version > account.version"""
-)
+_STATEMENTS = {table: text(_UPSERT.format(table=table)) for table in ("account", "account_shadow")}
 
 
-async def store_accounts(session: AsyncSession, accounts: Sequence[AccountFacts]) -> None:
+async def store_accounts(session: AsyncSession, accounts: Sequence[AccountFacts], *, table: str = "account") -> None:
     """Keep the newest version of each account."""
     newest: dict[int, AccountFacts] = {}
     for account in accounts:
@@ -48,4 +49,49 @@ async def store_accounts(session: AsyncSession, accounts: Sequence[AccountFacts]
             newest[account.user_id] = account
     if newest:
         rows = orjson.dumps([account.model_dump() for account in newest.values()]).decode()
-        await session.execute(_UPSERT, {"rows": rows})
+        await session.execute(_STATEMENTS[table], {"rows": rows})
+
+
+class Retired(BaseModel):
+    """One person who is forgotten."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    user_id: int
+    former_username: str | None = None
+    former_email: str | None = None
+    username: str
+    email: str
+    version: int
+
+
+class AccountsRetired(BaseModel):
+    """`accounts.user.retired.v1`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    users: list[Retired]
+
+
+# whoever invited them by name or address, and whoever they changed settings as
+_FORGET = (
+    text(
+        """update course_own set invitees = array(select name from unnest(invitees) name where name <> all(:names))
+           where invitees && cast(:names as text[])"""
+    ),
+    text("update course_own set changed_by = :username where changed_by = :former"),
+)
+
+
+async def retire_accounts(session: AsyncSession, retired: Sequence[Retired]) -> None:
+    """Keep the replacement names, and forget the real ones wherever the catalogue has them."""
+    accounts = [
+        AccountFacts(user_id=one.user_id, username=one.username, email=one.email, is_active=False, version=one.version)
+        for one in retired
+    ]
+    await store_accounts(session, accounts)
+    for one in sorted(retired, key=lambda one: one.user_id):
+        names = [name.casefold() for name in (one.former_username, one.former_email) if name]
+        await session.execute(_FORGET[0], {"names": names})
+        if one.former_username:
+            await session.execute(_FORGET[1], {"username": one.username, "former": one.former_username})

@@ -29,7 +29,7 @@ async def viewer_of(resources: Resources, caller: Caller, username: str) -> View
             return await session.scalar(newest)
 
     if account := await resources.facts.eventually(find):
-        return Viewer(user_id=account.user_id, sees_all=account.is_staff)
+        return Viewer.named(account.user_id, account.username, account.email, sees_all=account.is_staff)
     raise UserNotFound
 
 
@@ -38,8 +38,10 @@ def viewer(caller: Caller) -> Viewer:
     if caller.user_id is None:
         return ANYBODY
     roles = caller.org_roles
-    return Viewer(
-        user_id=caller.user_id,
+    return Viewer.named(
+        caller.user_id,
+        caller.username or "",
+        caller.email,
         sees_all=caller.is_staff,
         orgs=tuple(sorted({org.casefold() for org, role in roles if role in _STAFF_ROLES})),
         instructor_orgs=tuple(sorted({org.casefold() for org, role in roles if role == "instructor"})),

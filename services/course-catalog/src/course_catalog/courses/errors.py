@@ -27,3 +27,14 @@ def bad_course_key(text: str) -> str:
 REQUIRED = "This field is required."
 EMPTY_MEMBER = "This field cannot be empty."
 BAD_BOOLEAN = "Invalid Boolean Value."
+BAD_CURSOR = "This is not a cursor of a page."
+
+
+class BadCourseKey(Invalid):
+    """This is not a valid course key."""
+
+    code: ClassVar[str] = "invalid_course_key"
+
+    @classmethod
+    def of(cls, given: str) -> "BadCourseKey":
+        return cls(bad_course_key(given))

@@ -3,23 +3,40 @@
 import asyncio
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 
 import asyncpg
 
 from common.pagination import InvalidPage, PageRequest, page_count
 from course_catalog.accounts.models import Viewer
-from course_catalog.courses import statements
-from course_catalog.courses.statements import Shape
+from course_catalog.courses import statements, words
+from course_catalog.courses.cursors import Cursor
+from course_catalog.courses.statements import Shape, Special
 
 _ATTEMPTS = 4
 _ENTRY_BYTES = 1_000
-_MAX_EXTRAS = 2_000
+
+State = tuple[int, datetime | None]
+
+
+class Audience(Enum):
+    """Whose list an array is, roles and invitations apart."""
+
+    EVERYBODY = "everybody"
+    SIGNED_IN = "signed in"
+    STAFF = "global staff"
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> "Audience":
+        if viewer.sees_all:
+            return cls.STAFF
+        return cls.EVERYBODY if viewer.user_id is None else cls.SIGNED_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +46,43 @@ class Filters:
     org: str | None = None
     mobile: bool | None = None
     active_only: bool = False
+    language: str | None = None
+    self_paced: bool | None = None
+    mode: str | None = None
+    is_default_mode: bool = False
+    """`mode` is the one that a course without modes offers."""
     search: str | None = None
     keys: tuple[str, ...] | None = None
     permissions: tuple[str, ...] = ()
 
-    def shape(self, *, sees_all: bool) -> Shape:
+    def shape(self, audience: Audience) -> Shape:
+        sees_all = audience is Audience.STAFF
         return Shape(
             sees_all=sees_all,
+            signed_in=audience is Audience.SIGNED_IN,
             permissions=() if sees_all else self.permissions,
             mobile=self.mobile,
             active_only=self.active_only,
+            self_paced=self.self_paced,
             by_org=self.org is not None,
+            by_language=self.language is not None,
+            by_mode=self.mode is not None,
+            by_default_mode=self.mode is not None and self.is_default_mode,
             by_text=self.search is not None,
             by_keys=self.keys is not None,
         )
 
-    def values(self) -> list[object]:
+    def values(self, *, words_too: bool = True) -> list[object]:
         """The parameters of `Shape.matching`, in its order."""
         values: list[object] = []
         if self.org is not None:
             values.append(self.org.casefold())
-        if self.search is not None:
-            values.append(like(self.search))
+        if self.language is not None:
+            values.append(self.language)
+        if self.mode is not None:
+            values.append(self.mode)
+        if self.search is not None and words_too:
+            values.append(words.query(self.search) or "")  # an empty query finds nothing
         if self.keys is not None:
             values.append(list(self.keys))
         return values
@@ -63,6 +95,12 @@ class Page:
     items: str
     count: int
     pages: int
+    onward: Cursor | None = None
+    """Where the next page begins, when there is one."""
+    state: State = (0, None)
+    """What the list is of: a revision, and how long it holds."""
+    is_special: bool = False
+    """The viewer has courses on it that others have not."""
 
 
 class Database(Protocol):
@@ -117,9 +155,9 @@ def apply(ids: "array[int]", changed: Sequence[int]) -> None:
             ids.pop(place)
 
 
-def cut(ids: Sequence[int], extras: Sequence[int], page: PageRequest) -> list[int]:
-    """The positions of one page of both sorted lists together, at a cost that depends on the extras only."""
-    first, last = page.offset, page.offset + page.size
+def cut(ids: Sequence[int], extras: Sequence[int], first: int, size: int) -> list[int]:
+    """So many positions of both sorted lists together, at a cost that depends on the extras only."""
+    last = first + size
     if not extras:
         return list(ids[first:last])
     at = [bisect_left(ids, position) + number for number, position in enumerate(extras)]
@@ -127,14 +165,19 @@ def cut(ids: Sequence[int], extras: Sequence[int], page: PageRequest) -> list[in
     return sorted([*ids[first - low : max(first - low, last - high)], *extras[low:high]])
 
 
-def like(search: str) -> str:
-    """A pattern for text that contains *search* itself, whatever characters it has."""
-    escaped = search.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+Key = tuple[Filters, Audience]
 
 
-Key = tuple[Filters, bool]
-State = tuple[int, datetime | None]
+@dataclass(slots=True)
+class Extras:
+    """What one viewer has beyond an array, as of the array's state."""
+
+    state: State
+    ids: "array[int]"
+
+    @property
+    def size(self) -> int:
+        return _ENTRY_BYTES + 8 * len(self.ids)
 
 
 class Listing:
@@ -143,34 +186,42 @@ class Listing:
     def __init__(self, pool: asyncpg.Pool, *, cache_bytes: int) -> None:
         self._pool, self._limit, self._bytes = pool, cache_bytes, 0
         self._lists: OrderedDict[Key, Positions] = OrderedDict()
-        self._extras: OrderedDict[tuple[Key, Viewer], tuple[State, list[int]]] = OrderedDict()
+        self._extras: OrderedDict[tuple[Key, Viewer], Extras] = OrderedDict()
 
-    async def page(self, filters: Filters, viewer: Viewer, page: PageRequest, *, base: str | None) -> Page:
+    async def page(
+        self, filters: Filters, viewer: Viewer, page: PageRequest, *, base: str | None, after: Cursor | None = None
+    ) -> Page:
         """One page of items with absolute URLs below *base*, or of bare ids when there is none.
 
-        Raises `InvalidPage` for a page after the last.
+        With *after* it begins behind that course, wherever the course stands now, and may be empty; without, it is
+        the page of that number. Raises `InvalidPage` for a page after the last.
         """
-        key = (filters, viewer.sees_all)
+        key = (filters, Audience.of(viewer))
         positions = self._find(key)
         for _ in range(_ATTEMPTS):
             state = positions.state
             if positions.rev:
                 extras = await self._extras_of(key, positions, viewer)
-                if extras is not None and (found := await self._read(self._pool, positions, extras, page, base)):
+                if extras is not None and (found := await _read(self._pool, positions, extras, page, base, after)):
                     return found
             # one refresh at a time per list: who waited for another's takes its result
             async with positions.lock:
                 if positions.state == state:
                     await positions.refresh(self._pool)
                     self._weigh(key, positions)
-        return await self._read_at_rest(key, viewer, page, base)
+        return await self._read_at_rest(key, viewer, page, base, after)
+
+    async def state_of(self, filters: Filters, viewer: Viewer) -> tuple[State, bool]:
+        """What a list is of now, and whether the viewer has courses on it that others have not."""
+        found = await self.page(filters, viewer, PageRequest(1, 1), base=None)
+        return found.state, found.is_special
 
     def _find(self, key: Key) -> Positions:
         if positions := self._lists.get(key):
             self._lists.move_to_end(key)
             return positions
-        filters, sees_all = key
-        positions = Positions(filters.shape(sees_all=sees_all), filters.values())
+        filters, audience = key
+        positions = Positions(filters.shape(audience), filters.values())
         if filters.keys is None:  # a list of named courses is small, and hardly asked for twice
             self._lists[key] = positions
         return positions
@@ -181,69 +232,119 @@ class Listing:
         size = _ENTRY_BYTES + 8 * len(positions.ids) + 4 * len(key[0].search or "")
         self._bytes += size - positions.size
         positions.size = size
+        self._shed()
+
+    def _shed(self) -> None:
+        """Forget what was not used for longest; extras first, they are read again at little cost."""
+        while self._bytes > self._limit and self._extras:
+            _, extras = self._extras.popitem(last=False)
+            self._bytes -= extras.size
         while self._bytes > self._limit and len(self._lists) > 1:
             _, dropped = self._lists.popitem(last=False)
             self._bytes -= dropped.size
 
     async def _extras_of(self, key: Key, positions: Positions, viewer: Viewer) -> Sequence[int] | None:
-        """What the viewer's roles add to the list; None when the list is no longer that of the database."""
+        """What roles and invitations add to the list; None when the list is no longer that of the database."""
         if viewer.sees_all or viewer.user_id is None:
             return ()
         place, state = (key, viewer), positions.state
         known = self._extras.get(place)
-        if known and known[0] == state:
+        if known and known.state == state:
             self._extras.move_to_end(place)
-            return known[1]
+            return known.ids
         rev, ids = await read_extras(self._pool, positions, viewer)
         if rev != state[0] or state != positions.state:
             return None
         if key[0].keys is None:
-            self._extras[place] = (state, ids)
-            self._extras.move_to_end(place)
-        while len(self._extras) > _MAX_EXTRAS:
-            self._extras.popitem(last=False)
+            self._keep(place, Extras(state, array("q", ids)))
         return ids
 
-    @staticmethod
-    async def _read(
-        database: Database, positions: Positions, extras: Sequence[int], page: PageRequest, base: str | None
-    ) -> Page | None:
-        """None when the array is not what the database shows now."""
-        count = len(positions.ids) + len(extras)
-        arguments = [cut(positions.ids, extras, page), positions.rev, positions.until]
-        if base is None:
-            row = await database.fetchrow(statements.IDS, *arguments)
-        else:
-            row = await database.fetchrow(statements.PAGE, *arguments, base)
-        if row["items"] is None:
-            return None
-        pages = page_count(count, page.size)
-        if page.number > pages:
-            raise InvalidPage
-        return Page(row["items"], count, pages)
+    def _keep(self, place: tuple[Key, Viewer], extras: Extras) -> None:
+        if known := self._extras.pop(place, None):
+            self._bytes -= known.size
+        self._extras[place] = extras
+        self._bytes += extras.size
+        self._shed()
 
-    async def _read_at_rest(self, key: Key, viewer: Viewer, page: PageRequest, base: str | None) -> Page:
+    async def _read_at_rest(
+        self, key: Key, viewer: Viewer, page: PageRequest, base: str | None, after: Cursor | None
+    ) -> Page:
         """In one snapshot: what is left when changes come faster than reads."""
-        filters, sees_all = key
+        filters, audience = key
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            positions = Positions(filters.shape(sees_all=sees_all), filters.values())
+            positions = Positions(filters.shape(audience), filters.values())
             await positions.refresh(connection)
             extras: Sequence[int] = ()
             if not viewer.sees_all and viewer.user_id is not None:
                 _, extras = await read_extras(connection, positions, viewer)
-            found = await self._read(connection, positions, extras, page, base)
+            found = await _read(connection, positions, extras, page, base, after)
         if found is None:
             raise AssertionError("a snapshot does not change")
         return found
 
 
+async def _read(
+    database: Database,
+    positions: Positions,
+    extras: Sequence[int],
+    page: PageRequest,
+    base: str | None,
+    after: Cursor | None,
+) -> Page | None:
+    """None when the array is not what the database shows now."""
+    state = positions.state
+    place = None if after is None else await _place_of(database, after, positions.epoch)
+    if (after is not None and place is None) or state != positions.state:
+        return None
+    # no await from here to the arguments: a refresh changes the array in place
+    count = len(positions.ids) + len(extras)
+    first = page.offset
+    if place is not None:
+        first = bisect_right(positions.ids, place) + bisect_right(extras, place)
+    wanted = cut(positions.ids, extras, first, page.size)
+    arguments = [wanted, positions.rev, positions.until]
+    epoch = positions.epoch
+    if base is None:
+        row = await database.fetchrow(statements.IDS, *arguments)
+    else:
+        row = await database.fetchrow(statements.PAGE, *arguments, base)
+    if row["items"] is None:
+        return None
+    pages = page_count(count, page.size)
+    if after is None and page.number > pages:
+        raise InvalidPage
+    more = first + page.size < count
+    onward = Cursor(epoch, wanted[-1], row["last"]) if more and wanted else None
+    return Page(row["items"], count, pages, onward, state, bool(extras))
+
+
+async def _place_of(database: Database, after: Cursor, epoch: int) -> int | None:
+    """The position a cursor stands at; None when the list is of another epoch than the database."""
+    if after.epoch == epoch:
+        return after.position
+    row = await database.fetchrow(statements.PLACE, after.course_key)
+    if row["epoch"] != epoch:
+        return None
+    return int(row["pos"] or 0)
+
+
 async def read_extras(database: Database, positions: Positions, viewer: Viewer) -> tuple[int, list[int]]:
-    """(revision, positions) of the courses that only the viewer's roles put on the list."""
+    """(revision, positions) of the courses that only roles and invitations of the viewer put on the list."""
     shape = positions.shape
-    orgs = viewer.instructor_orgs if "instructor" in shape.permissions else viewer.orgs
-    values: list[object] = [viewer.user_id, *([list(orgs)] if orgs else []), *positions.values]
-    row = await database.fetchrow(statements.extras(shape, by_orgs=bool(orgs)), *values)
+    ways, values = ways_of(shape, viewer)
+    row = await database.fetchrow(statements.extras(shape, ways), *values, *positions.values)
     return row["rev"], row["ids"]
+
+
+def ways_of(shape: Shape, viewer: Viewer) -> tuple[Special, list[object]]:
+    """A viewer's ways into courses, and the parameters for them."""
+    orgs = viewer.instructor_orgs if "instructor" in shape.permissions else viewer.orgs
+    values: list[object] = [viewer.user_id]
+    if orgs:
+        values.append(list(orgs))
+    if viewer.names:
+        values += [list(viewer.domains), list(viewer.names)]
+    return Special(by_orgs=bool(orgs), by_invitation=bool(viewer.names)), values

@@ -36,7 +36,13 @@ class Course(Base):
     enrollment_end: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     catalog_visibility: Mapped[str]
     org: Mapped[str]
-    searched: Mapped[str]
+    audience: Mapped[int] = mapped_column(SmallInteger)
+    listed_from: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    listed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    only_during_enrollment: Mapped[bool]
+    self_paced: Mapped[bool]
+    language: Mapped[str]
+    words_digest: Mapped[str]
 
 
 class CourseDocument(Base):

@@ -1,7 +1,7 @@
-"""The catalogue and the page about a course, as people see them. Texts of authors are escaped or sanitised here."""
+"""A course as people see it: its card, and the page about it. Texts of authors are escaped or sanitised here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from typing import TypedDict
@@ -11,14 +11,13 @@ import nh3
 
 from common.keys import CourseKey, clean_asset_name
 from common.pages import render_page
+from course_catalog.courses.queries import Offer
 from course_catalog.courses.rendering import start_display
+from course_catalog.modes.models import Mode
 
 Course = Mapping[str, object]
-Links = tuple[str | None, str | None]
 
-_STYLE = """<style>
-.hero{display:flex;gap:1rem 2rem;align-items:end;justify-content:space-between;flex-wrap:wrap;margin-bottom:1.5rem}
-.hero h1{margin:0}.search{display:flex;gap:.5rem;flex:1;max-width:28rem}.search input{flex:1;min-width:0}
+STYLE = """<style>
 .course{padding:0;overflow:hidden;display:flex;flex-direction:column;position:relative}
 .course:hover,.course:focus-within{border-color:var(--accent)}
 .cover{--tinted:linear-gradient(135deg,var(--accent),var(--line));background:center/cover;aspect-ratio:16/9;display:block}
@@ -28,7 +27,7 @@ _STYLE = """<style>
 .course .foot{margin-top:auto;padding-top:.5rem;font-size:.88rem}
 .about{display:grid;gap:2rem;grid-template-columns:minmax(0,1fr) 19rem;align-items:start}
 .about .cover{border-radius:var(--radius)}.lead{font-size:1.15rem;margin-top:0}
-.facts{margin:1rem 0 0}
+.facts{margin:.5rem 0 0}.state{font-weight:600;margin:.9rem 0 0}
 .facts div{display:flex;justify-content:space-between;gap:1rem;padding:.5rem 0;border-bottom:1px solid var(--line)}
 .facts dt{color:var(--soft)}.facts dd{margin:0;text-align:right}
 @media(max-width:52rem){.about{grid-template-columns:1fr}.about aside{order:-1}}
@@ -74,7 +73,7 @@ def _starts(course: Course) -> str:
     return _text(course, "start_display") or "To be announced"
 
 
-def _card(course: Course) -> str:
+def card(course: Course) -> str:
     short = _text(course, "short_description").strip()
     teaser = f'<p class="muted">{escape(short if len(short) <= 160 else short[:157] + "…")}</p>' if short else ""
     hidden = '<span class="tag">Not in the public catalogue</span>' if course.get("hidden") else ""
@@ -86,37 +85,42 @@ def _card(course: Course) -> str:
     )
 
 
-def _pager(links: Links, page: int, of: int) -> str:
-    if of < 2:
-        return ""
-    following, previous = links
-    back = f'<a rel="prev" href="{escape(previous)}">← Previous</a>' if previous else "<span></span>"
-    onward = f'<a rel="next" href="{escape(following)}">Next →</a>' if following else "<span></span>"
-    return f'<nav class="pager" aria-label="Pages">{back}<span class="muted">Page {page} of {of}</span>{onward}</nav>'
+def window_state(course: Course, now: datetime) -> tuple[str, str]:
+    """(class, text) of whether somebody can enroll now."""
+    opens, closes = _instant(course.get("enrollment_start")), _instant(course.get("enrollment_end"))
+    if closes is not None and closes <= now:
+        return "bad", f"Enrollment closed on {_day(course.get('enrollment_end'))}"
+    if opens is not None and opens > now:
+        return "info", f"Enrollment opens on {_day(course.get('enrollment_start'))}"
+    if course.get("invitation_only"):
+        return "info", "Enrollment by invitation only"
+    return "ok", f"Open for enrollment until {_day(course.get('enrollment_end'))}" if closes else "Open for enrollment"
 
 
-def render_catalogue(
-    courses: Sequence[Course], *, page: int, of: int, count: int, search: str, links: Links, user: str | None
-) -> str:
-    """The catalogue: cards of courses, a search field, a pager."""
-    found = f"{count:,} course" + ("" if count == 1 else "s")
-    if search:
-        found += f" with “{escape(search)}” · <a href='/'>Show all</a>"
-    cards = "".join(map(_card, courses))
-    empty = "No course was found." if search else "There are no courses yet."
-    body = (
-        f'{_STYLE}<div class="hero"><div><h1>Courses</h1><span class="muted">{found}</span></div>'
-        '<form class="search" role="search" action="/" method="get">'
-        f'<input type="search" name="search_term" value="{escape(search)}" placeholder="Name, number or organization" '
-        'aria-label="Search courses"><button>Search</button></form></div>'
-        + (f'<ul class="grid">{cards}</ul>' if cards else f'<p class="note">{empty}</p>')
-        + _pager(links, page, of)
+def _instant(value: object) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) and value else None
+
+
+def _price(mode: Mode) -> str:
+    return f"{mode.min_price:,} {mode.currency.upper()}" if mode.min_price else "Free"
+
+
+def _modes(offer: Offer) -> str:
+    return (
+        '<h2>Ways to take it</h2><div class="scroll"><table><thead><tr><th scope="col">Mode</th>'
+        '<th scope="col">Price</th><th scope="col">Offered until</th></tr></thead><tbody>'
+        f"{''.join(map(_mode, offer.modes))}</tbody></table></div>"
     )
-    return render_page("Courses", body, user=user)
 
 
-def render_about(course: Course, key: CourseKey, *, user: str | None) -> str:
-    """One course: its texts, its dates, the way into its content."""
+def _mode(mode: Mode) -> str:
+    more = f'<div class="muted">{escape(mode.description)}</div>' if mode.description else ""
+    until = _day(mode.expiration_datetime.isoformat()) if mode.expiration_datetime else None
+    return f"<tr><td>{escape(mode.name or mode.slug)}{more}</td><td>{_price(mode)}</td><td>{until or '–'}</td></tr>"
+
+
+def render_about(course: Course, key: CourseKey, offer: Offer, *, user: str | None) -> str:
+    """One course: its texts, its dates, how it may be taken, the way into its content."""
     name, short = _text(course, "name"), _text(course, "short_description").strip()
     facts: list[_Fact] = [
         {"term": "Number", "value": _text(course, "number")},
@@ -126,18 +130,24 @@ def render_about(course: Course, key: CourseKey, *, user: str | None) -> str:
         {"term": "Enrollment closes", "value": _day(course.get("enrollment_end")) or ""},
         {"term": "Effort", "value": _text(course, "effort").strip()},
         {"term": "Pace", "value": "Your own" if course.get("pacing") == "self" else "Set by the instructor"},
-        {"term": "Enrollment", "value": "By invitation only" if course.get("invitation_only") else ""},
     ]
     rows = "".join(
         f"<div><dt>{fact['term']}</dt><dd>{escape(fact['value'])}</dd></div>" for fact in facts if fact["value"]
     )
     overview = sanitise(_text(course, "overview"), key)
+    kind, state = window_state(course, offer.now)
+    elsewhere = (
+        f'<p><a href="{escape(offer.marketing_url)}" rel="noopener">More about this course</a></p>'
+        if offer.marketing_url
+        else ""
+    )
     body = (
-        f'{_STYLE}<p class="crumbs"><a href="/">Courses</a> › {escape(_text(course, "org"))}</p>'
+        f'{STYLE}<p class="crumbs"><a href="/">Courses</a> › {escape(_text(course, "org"))}</p>'
         f'<h1>{escape(name)}</h1><div class="about"><div>'
         + (f'<p class="lead">{escape(short)}</p>' if short else "")
         + (overview or '<p class="muted">Nothing has been written about this course yet.</p>')
-        + f'</div><aside class="card">{_cover(course)}<dl class="facts">{rows}</dl>{_video(course)}'
+        + f'{_modes(offer)}{elsewhere}</div><aside class="card">{_cover(course)}'
+        f'<p class="state {kind}">{escape(state)}</p><dl class="facts">{rows}</dl>{_video(course)}'
         f'<p><a class="button" href="/course/{escape(quote(str(key), safe=":+"))}">View the course</a></p>'
         "</aside></div>"
     )

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from common.keys import CourseKey, InvalidKey
-from course_catalog.courses.errors import BAD_BOOLEAN, EMPTY_MEMBER, REQUIRED, BadParameters, bad_course_key
+from course_catalog.courses.cursors import Cursor
+from course_catalog.courses.errors import BAD_BOOLEAN, BAD_CURSOR, EMPTY_MEMBER, REQUIRED, BadParameters, bad_course_key
 from course_catalog.courses.listing import Filters
 from course_catalog.courses.statements import PERMISSIONS
 
@@ -33,6 +34,15 @@ class Parameters:
 
     def page(self) -> tuple[str | None, str | None]:
         return self._last.get("page"), self._last.get("page_size")
+
+    def cursor(self, errors: dict[str, str]) -> Cursor | None:
+        if not (text := self._last.get("cursor")):
+            return None
+        try:
+            return Cursor.parse(text)
+        except ValueError:
+            errors["cursor"] = BAD_CURSOR
+            return None
 
     def flag(self, name: str, errors: dict[str, str]) -> bool | None:
         try:
@@ -84,6 +94,15 @@ def _keys(texts: Sequence[str], errors: dict[str, str]) -> tuple[str, ...] | Non
             errors["course_keys"] = bad_course_key(text)
             return None
     return tuple(sorted(found))
+
+
+def read_cursor(parameters: Parameters) -> Cursor | None:
+    """Where a `next` link of ours points. Raises `BadParameters`."""
+    errors: dict[str, str] = {}
+    cursor = parameters.cursor(errors)
+    if errors:
+        raise BadParameters(**errors)
+    return cursor
 
 
 def read_role(parameters: Parameters) -> str:

@@ -1,7 +1,7 @@
 """Reads: one course, and what is announced about courses. Lists are in `listing`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
 
@@ -17,7 +17,8 @@ from course_catalog.courses.errors import CourseNotFound
 from course_catalog.courses.facts import CourseSettings
 from course_catalog.courses.models import Course, CourseDocument
 from course_catalog.events import AnnouncedCourse, AnnouncedMode
-from course_catalog.modes.models import Mode, default_slug
+from course_catalog.listings.queries import list_own
+from course_catalog.modes.models import Mode, default_slug, offered
 from course_catalog.modes.queries import list_modes
 
 
@@ -41,9 +42,26 @@ async def find_detail(pool: asyncpg.Pool, key: CourseKey, viewer: Viewer, *, bas
     elif viewer.user_id is None:
         found = await pool.fetchval(statements.DETAIL, key.canonical, base)
     else:
-        orgs = list(viewer.orgs)
-        found = await pool.fetchval(statements.DETAIL_FOR_USER, key.canonical, base, viewer.user_id, orgs)
+        ways = (list(viewer.orgs), list(viewer.domains), list(viewer.names))
+        found = await pool.fetchval(statements.DETAIL_FOR_USER, key.canonical, base, viewer.user_id, *ways)
     return cast("str | None", found)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a page about a course tells besides the item."""
+
+    modes: Sequence[Mode]
+    marketing_url: str | None
+    now: datetime
+
+
+async def get_offer(resources: Resources, key: CourseKey, *, default: Mode, now: datetime) -> Offer:
+    """The modes the course offers now, and where else it is advertised."""
+    async with resources.sessions() as session:
+        modes = (await list_modes(session, [key.canonical]))[key.canonical]
+        own = (await list_own(session, [key.canonical])).get(key.canonical)
+    return Offer(offered(modes, default, now=now), own.marketing.marketing_url if own else None, now)
 
 
 async def read_announced(

@@ -8,7 +8,9 @@ import orjson
 
 from common.keys import CourseKey, clean_asset_name
 from course_catalog.courses.facts import BASE_MARK, NO_START, CourseFacts
+from course_catalog.listings.models import Marketing
 
+NOTHING = Marketing()
 DEFAULT_IMAGE = "images_course_image.jpg"
 _TAG = re.compile(r"<(?:/?[A-Za-z][^<>]*|!--.*?--|![^<>]*|\?[^<>]*)>", re.DOTALL)
 # removing a tag may make another whole (`<<b>b>`); a bound, since names have none
@@ -67,8 +69,27 @@ def _absolute(uri: str) -> str:
     return uri if _ABSOLUTE.match(uri) else BASE_MARK + uri
 
 
-def render_item(facts: CourseFacts) -> str:
+def advertised(facts: CourseFacts, marketing: Marketing) -> CourseFacts:
+    """The course with the catalogue's own texts and pictures in the place of its authors'."""
+    texts = {name: getattr(marketing, name) for name in ("overview", "short_description", "effort", "video")}
+    settings = {
+        "display_name": marketing.name,
+        "course_image": marketing.image,
+        "banner_image": marketing.banner_image,
+    }
+    return facts.model_copy(
+        update={
+            "about": facts.about | {name: text for name, text in texts.items() if text is not None},
+            "course": facts.course.model_copy(
+                update={name: value for name, value in settings.items() if value is not None}
+            ),
+        }
+    )
+
+
+def render_item(facts: CourseFacts, marketing: Marketing = NOTHING) -> str:
     """The list item as JSON text, `BASE_MARK` standing for scheme and host wherever a URL is absolute."""
+    facts = advertised(facts, marketing)
     key, course, about = facts.key, facts.course, facts.about
     image, banner = image_uri(key, course.course_image), image_uri(key, course.banner_image)
     start_type, shown = start_display(course.advertised_start, course.start_at)

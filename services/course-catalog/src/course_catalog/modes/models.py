@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from course_catalog.database import Base
 
 CREDIT = "credit"
+# a professional education mode does not expire
+PROFESSIONAL = frozenset({"professional", "no-id-professional"})
 
 
 class CourseMode(Base):

@@ -1,0 +1,1 @@
+"""Finding a course: by relevance, by facets."""

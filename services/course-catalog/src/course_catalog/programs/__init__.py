@@ -1,0 +1,1 @@
+"""Programs: courses and other programs that lead somewhere together."""
