@@ -61,12 +61,49 @@ def _file(path: str):
     return app
 
 
+def _statement(options: dict):
+    """One constant statement with constant arguments; its text between two others."""
+    import asyncpg
+
+    pool = None
+    lock = asyncio.Lock()
+    statement, column = options["statement"], options["column"]
+    arguments = list(options["arguments"])
+    head, tail = options["head"].encode(), options["tail"].encode()
+
+    async def app(scope, receive, send):
+        nonlocal pool
+        if scope["type"] != "http":
+            return
+        async with lock:
+            if pool is None:
+                settings = {"enable_seqscan": "off", "jit": "off"}
+                pool = await asyncpg.create_pool(
+                    options["database"], min_size=4, max_size=4, server_settings=settings, reset=_keep
+                )
+                if statement.count("$3") and arguments[2:3] == [None]:
+                    arguments[2] = await pool.fetchval("select timestamptz 'infinity'")
+        row = await pool.fetchrow(statement, *arguments)
+        body = head + (row[column] or "").encode() + tail
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def _keep(connection) -> None:
+    """Nothing to reset, as in our own pool."""
+
+
 def main() -> None:
     import uvicorn
 
     options = json.loads(sys.argv[1])
     if options["kind"] == "fixed":
         app = _fixed(b'{"x":"' + b"y" * (options["size"] - 8) + b'"}')
+    elif options["kind"] == "statement":
+        app = _statement(options)
     else:
         app = _file(options["path"])
     os.environ.pop("WEB_CONCURRENCY", None)

@@ -11,6 +11,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests/integration")]
 import httpx
 from api import admin_of
 from bulk import bulk_rows
+from catalog import catalog_rows
 from imports import import_rows
 from latency import latency_rows
 from measure import Row, report
@@ -19,7 +20,7 @@ from memory import large_rows, memory_rows
 from common.testing.system import System, running_system
 from gateway import gateway_rows
 
-GROUPS = ("memory", "latency", "import", "gateway", "bulk")
+GROUPS = ("memory", "latency", "import", "gateway", "catalog", "bulk")
 
 
 async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
@@ -36,6 +37,8 @@ async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
             rows += await import_rows(admin, ROOT.parent / "shared")
         if "gateway" in groups:
             rows += await gateway_rows(system, admin)
+        if "catalog" in groups:
+            rows += await catalog_rows(system, admin)
         if "bulk" in groups:
             rows += await bulk_rows(system, admin)
     return rows
