@@ -14,7 +14,7 @@ from olx.limits import Limits
 from olx.offline import pack_folder
 from olx.parser_process import ParserProcess
 from olx.snapshot import from_snapshot
-from olx.testing import COURSE, bad_archives, link, tar, tar_gz
+from olx.testing import COURSE, link, tar, tar_gz
 
 KEY = "course-v1:T+Tx+T1"
 
@@ -46,11 +46,6 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def peak_kilobytes(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-
-
 async def test_a_course_becomes_a_snapshot_and_its_files(parser: ParserProcess, archive: Path, spool: Path) -> None:
     answer = await parser.parse(archive, spool, course_id=KEY)
     assert answer.ok
@@ -65,19 +60,6 @@ async def test_a_course_becomes_a_snapshot_and_its_files(parser: ParserProcess, 
     assert names_in(spool) == {*answer.assets, answer.snapshot.name}
     assert answer.archive_digest is not None
     assert len(answer.archive_digest) == 64
-
-
-async def test_every_bad_archive_is_answered_by_one_and_the_same_process(parser: ParserProcess, tmp_path: Path) -> None:
-    await parser.start()
-    pid = parser.pid
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    for bad, path in bad_archives(tmp_path):
-        answer = await parser.parse(path, spool, course_id=KEY, timeout=10)
-        assert (answer.ok, answer.code) == (False, bad.code), bad.name
-    assert parser.pid == pid
-    assert pid is not None
-    assert peak_kilobytes(pid) < 200 * 1024
 
 
 async def test_the_report_of_a_refusal_says_what_was_found_before(
@@ -197,3 +179,9 @@ async def test_a_worker_ends_with_its_input() -> None:
     assert process.pid is not None
     await process.stop()
     assert process.pid is None
+
+
+async def test_a_round_trip_is_tried_on_demand(parser: ParserProcess, archive: Path, spool: Path) -> None:
+    answer = await parser.parse(archive, spool, course_id=KEY, round_trip=True)
+    assert answer.round_trip == {"equal": True, "count": 0, "differences": [], "changed_files": []}
+    assert (await parser.parse(archive, spool, course_id=KEY)).round_trip is None

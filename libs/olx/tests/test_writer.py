@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def test_an_asset_that_is_not_as_long_as_it_says_stops_the_export() -> None:
     course, _ = read_body("", {"static/a": "12345"})
     for wrong in (b"1234", b"123456"):
         with pytest.raises(ValueError, match="static/a"):
-            write_archive(course, lambda _digest, data=wrong: io.BytesIO(data), io.BytesIO())
+            write_archive(course, partial(lambda data, _: io.BytesIO(data), wrong), io.BytesIO())
 
 
 def test_what_cannot_be_read_again_is_not_written() -> None:

@@ -28,6 +28,7 @@ _ESCAPES: Final = str.maketrans(
 )
 _XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 _LIMITS: Final = Limits()
+_MOST_ATTRIBUTES: Final = _LIMITS.attributes // 2
 _DRAFT_ATTRIBUTES: Final = frozenset({"parent_url", "parent_sequential_url", "index_in_children_list"})
 
 
@@ -85,7 +86,7 @@ def _setting_attributes(block: Block, settings: dict[str, Json]) -> list[tuple[s
     plain: list[tuple[str, str]] = []
     held: dict[str, Json] = {}
     for name in sorted(settings):
-        if _can_be_attribute(name, block, settings):
+        if len(plain) < _MOST_ATTRIBUTES and _can_be_attribute(name, block, settings):
             plain.append((name, encode(name, settings[name])))
         else:
             held[name] = settings[name]

@@ -37,6 +37,8 @@ class ParseAnswer:
     snapshot: Path | None = None
     assets: dict[str, SpooledAsset] = field(default_factory=dict)
     archive_digest: str | None = None
+    round_trip: dict[str, object] | None = None
+    """What `olx.round_trip` found, where it was asked for."""
 
 
 class ParserProcess:
@@ -70,6 +72,7 @@ class ParserProcess:
         filename: str = "",
         links: LinkRule = "refuse",
         limits: Limits | None = None,
+        round_trip: bool = False,
         timeout: float = 120.0,
     ) -> ParseAnswer:
         """Read an archive; a process that is too slow or dies is replaced, and that is the answer."""
@@ -80,6 +83,7 @@ class ParserProcess:
             "course_id": course_id,
             "links": links,
             "limits": asdict(limits or Limits()),
+            "round_trip": round_trip,
         }
         async with self._turn:
             try:
@@ -161,6 +165,7 @@ def _read_answer(line: bytes) -> ParseAnswer:
         snapshot=Path(answer["snapshot"]) if answer["ok"] else None,
         assets={digest: SpooledAsset(Path(asset["path"]), asset["size"]) for digest, asset in assets.items()},
         archive_digest=answer.get("archive_digest"),
+        round_trip=answer.get("round_trip"),
     )
 
 

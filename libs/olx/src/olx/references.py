@@ -24,9 +24,11 @@ class References:
         asset = rf"(?:/?asset-v1:{body}\+type@asset\+block@|/c4x/{legacy}/asset/)"
         course = rf"/courses/(?:{re.escape(source.slashed)}|{re.escape(source.canonical)})"
         usage = rf"(?:i4x://{legacy}/[^/\s\"']+/|block-v1:{body}\+type@[^\s\"'+]+\+block@)"
+        # As it stands in HTML, in JSON inside an attribute, and in a style sheet; a query or fragment may follow.
+        quote, end = r"(\\?[\"']|&quot;|&#3[49];|\()", r"(?=[\"'?#&)\\])"
         self._quoted = [
-            (re.compile(rf"([\"']){asset}([^\"'\s/?#]+)\1"), r"\1/static/\2\1"),
-            (re.compile(rf"([\"']){course}/jump_to/{usage}([^\"'\s/]+)\1"), r"\1/jump_to_id/\2\1"),
+            (re.compile(rf"{quote}{asset}([^\"'<>()/?#&\\]+){end}"), r"\1/static/\2"),
+            (re.compile(rf"{quote}{course}/jump_to/{usage}([^\"'<>()\s/?#&\\]+)/?{end}"), r"\1/jump_to_id/\2"),
         ]
 
     @property
@@ -51,7 +53,9 @@ class References:
         return text
 
     def _whole(self, text: str) -> str | None:
-        """A text that is nothing but a key of the source course."""
+        """A text that is nothing but a key of the source course, or a list of keys as `conditional` has it."""
+        if ";" in text and text.startswith(("i4x://", "block-v1:")):
+            return ";".join(self._whole(part.strip()) or part for part in text.split(";"))
         if text.startswith(("i4x://", "block-v1:")):
             try:
                 usage = UsageKey.parse(text, self.source)

@@ -21,6 +21,7 @@ from olx.errors import ArchiveRefused
 from olx.limits import Limits
 from olx.reader import read_course_archive
 from olx.report import Report
+from olx.round_trip import round_trip
 from olx.snapshot import to_snapshot
 
 Answer = dict[str, object]
@@ -60,7 +61,10 @@ def _read(request: "_Request", report: Report, answer: Answer) -> None:
             kind=request.course.kind,
             report=report,
         )
-        snapshot = orjson.dumps(to_snapshot(course, request.course))
+        document = to_snapshot(course, request.course)
+        snapshot = orjson.dumps(document)
+        if request.round_trip:
+            answer["round_trip"] = round_trip(document).to_json()
         path = spool / f"snapshot-{hashlib.sha256(snapshot).hexdigest()[:16]}.json"
         path.write_bytes(snapshot)
         assets = {
@@ -80,6 +84,7 @@ class _Request:
         limits = given.get("limits") or {}
         if links not in ("refuse", "skip") or not isinstance(limits, dict):
             raise BadRequest("links or limits")
+        self.round_trip = given.get("round_trip") is True
         self.links: LinkRule = "skip" if links == "skip" else "refuse"
         try:
             self.archive = Path(str(given["archive"]))
