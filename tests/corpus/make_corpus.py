@@ -76,7 +76,7 @@ NUMBERED: Final[dict[int, tuple[str, ...]]] = {
     51: ("a lone surrogate", "a NUL in JSON"),
     52: ("JSON with a mark", "JSON in UTF-16"),
     53: ("null for an object", "[] for an object", "grading that is a list", "asset metadata that is a text"),
-    54: ("names of a language's insides", "200,000 keys"),
+    54: ("names of a language's insides", "20,000 keys"),
     55: ("JSON cut off", "a comma too many", "updates cut off"),
 }
 """Which entries stand for which of the known kinds of bad input."""

@@ -3,11 +3,13 @@
 import hashlib
 import re
 import unicodedata
+from typing import NoReturn
 
 from common.keys import clean_name, is_name
 from olx.errors import ArchiveRefused
 from olx.limits import Limits
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 # What a definition's name may be, so that with its folders and `.html` it stays within `Limits`.
 _PART_BYTES, _NAME_BYTES, _MOST_PARTS = 240, 600, 20
@@ -17,7 +19,9 @@ _ILLEGAL = re.compile("[\x00-\x1f\x7f-\x9f\\\\\u202a-\u202e\u2066-\u2069\ud800-\
 
 def clean_path(name: str, limits: Limits) -> str:
     """The member's path in NFC without empty and `.` parts; empty for the top folder itself."""
-    if any("\ud800" <= letter <= "\udfff" for letter in name):
+    if _is_plain(name) and len(name) <= limits.part_bytes and name.count("/") < limits.depth:
+        return name if len(name) <= limits.name_bytes else _too_long(name)
+    if _SURROGATE.search(name):
         raise ArchiveRefused("name_not_utf8", member=printable(name))
     if name.startswith("/") or _DRIVE.match(name):
         raise ArchiveRefused("path_absolute", member=printable(name))
@@ -29,8 +33,26 @@ def clean_path(name: str, limits: Limits) -> str:
     path = unicodedata.normalize("NFC", "/".join(parts))
     too_long = len(path.encode()) > limits.name_bytes or any(len(part.encode()) > limits.part_bytes for part in parts)
     if too_long or len(parts) > limits.depth:
-        raise ArchiveRefused("name_too_long", member=printable(name)[:200])
+        _too_long(name)
     return path
+
+
+def _is_plain(name: str) -> bool:
+    """Nearly every name: nothing in it that any rule could be about."""
+    return (
+        name.isascii()
+        and name.isprintable()
+        and name[:1] not in ("", "/", ".")
+        and name[-1] != "/"
+        and name[1:2] != ":"
+        and "\\" not in name
+        and "//" not in name
+        and "/." not in name
+    )
+
+
+def _too_long(name: str) -> NoReturn:
+    raise ArchiveRefused("name_too_long", member=printable(name)[:200])
 
 
 def block_name(name: str) -> str:

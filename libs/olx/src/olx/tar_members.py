@@ -92,7 +92,7 @@ def _read_members(stream: _Counted, intake: Intake) -> None:
         if block.count(0) == _BLOCK:
             break
         try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            header = _plain_header(block) or tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
             code = "corrupt" if intake.members else "not_an_archive"
             raise ArchiveRefused(code) from error
@@ -106,6 +106,22 @@ def _read_members(stream: _Counted, intake: Intake) -> None:
         extension = _Extension(extension.shared)
         _take_member(header, stream, intake)
     stream.drain()
+
+
+def _plain_header(block: bytes) -> tarfile.TarInfo | None:
+    """The header of an ordinary file, decoded in a fraction of the library's time; None for any other."""
+    checksum, size = block[148:156].rstrip(b" \0"), block[124:136].rstrip(b" \0")
+    if block[156:157] != tarfile.REGTYPE or block[257:262] != b"ustar" or not (checksum.isdigit() and size.isdigit()):
+        return None
+    name, prefix = block[:100].partition(b"\0")[0], block[345:500].partition(b"\0")[0]
+    try:
+        if int(checksum, 8) != sum(block) - sum(block[148:156]) + 256:
+            return None
+        header = tarfile.TarInfo((prefix + b"/" + name if prefix else name).decode("utf-8", "surrogateescape"))
+        header.size = int(size, 8)
+    except ValueError:
+        return None
+    return header
 
 
 def _take_member(header: tarfile.TarInfo, stream: _Counted, intake: Intake) -> None:
