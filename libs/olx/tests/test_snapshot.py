@@ -26,6 +26,15 @@ TARGET = CourseKey("T", "Tx", "T1")
         ('<a href="/courses/Else/C/R/jump_to/i4x://Else/C/vertical/v">', None),
         ('<a href="/static/x.png">', None),
         ("see /c4x/O/C/asset/x.png there", None),
+        ('<a href="/c4x/O/C/asset/x.pdf#page=2">', '<a href="/static/x.pdf#page=2">'),
+        ('<a href="/asset-v1:O+C+R+type@asset+block@x.js?v=1&amp;w=2">', '<a href="/static/x.js?v=1&amp;w=2">'),
+        ('<a href="/c4x/O/C/asset/a b.png">', '<a href="/static/a b.png">'),
+        ("<b style='background: url(/c4x/O/C/asset/x.png)'>", "<b style='background: url(/static/x.png)'>"),
+        ('{"src": \\"/c4x/O/C/asset/x.png\\"}', '{"src": \\"/static/x.png\\"}'),
+        ("src=&quot;/c4x/O/C/asset/x.png&quot;", "src=&quot;/static/x.png&quot;"),
+        ('<a href="/courses/O/C/R/jump_to/i4x://O/C/vertical/v/">', '<a href="/jump_to_id/v">'),
+        ('<a href="/courses/O/C/R/courseware/x/">', None),
+        ('<a href="/c4x/O/C/asset/x.png and then <b> "', None),
         ("", None),
     ],
 )
@@ -50,6 +59,10 @@ def data_of(snapshot: dict[str, Json], key: str) -> Json:
         ("/c4x/O/C/asset/book.pdf", "/static/book.pdf"),
         ("block-v1:O+C+R2+type@html+block@h", "block-v1:O+C+R2+type@html+block@h"),
         ("i4x://O/C/broken", "i4x://O/C/broken"),
+        (
+            "i4x://O/C/problem/p;i4x://X/C/problem/q; i4x://O/C/problem/r",
+            "block-v1:T+Tx+T1+type@problem+block@p;i4x://X/C/problem/q;block-v1:T+Tx+T1+type@problem+block@r",
+        ),
         (5, 5),
     ],
 )

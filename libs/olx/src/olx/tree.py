@@ -14,6 +14,7 @@ from olx.names import is_junk
 
 STATIC_FOLDERS: Final = ("static", "static_import")
 _CHUNK: Final = 1 << 18
+_EMPTY: Final = hashlib.sha256(b"").hexdigest()
 _ALWAYS_SPOOLED: Final = 4 << 20
 
 ReadChunk = Callable[[int], bytes]
@@ -145,6 +146,8 @@ class Intake:
 
     def _spool(self, path: str, size: int, read: ReadChunk) -> str:
         """Write under a name of our own, hash on the way, and let the hash be the final name."""
+        if not size and (self.spool / _EMPTY).exists():
+            return _EMPTY
         unnamed = self.spool / f".part-{os.getpid()}"
         digest = hashlib.sha256()
         left = size
