@@ -108,9 +108,8 @@ def same_value(expected: str, actual: object) -> bool:
     if actual == expected or actual == html.unescape(expected):
         return True
     if isinstance(actual, bool) or actual is None:
-        return {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None}[
-            expected
-        ] is actual
+        spelled = {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None, "": None}
+        return spelled.get(expected, expected) is actual
     try:
         decoded = json.loads(expected)
     except ValueError:
