@@ -36,6 +36,9 @@ class Lectern:
     pending_exports: int = 0
     cut_download: bool = False
     enrolled: list[object] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    job: dict[str, object] = field(default_factory=lambda: {"state": "Succeeded", "text": "200", "counts": {"good": 2}})
+    decisions: list[tuple[str, object]] = field(default_factory=list)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -110,7 +113,31 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/api/enrollment/v1/enrollment":
             lectern.enrolled.append(json.loads(body))
             return self.answer(200, {"user": "alice", "mode": "audit", "is_active": True})
+        if path.startswith("/api/enrollment_jobs/v1/jobs"):
+            return self.enrollment_job(path, body)
+        if path.startswith("/api/operations/v1/"):
+            return self.parked(path, query, body)
         return self.answer(404, {"developer_message": "Not found.", "error_code": "not_found"})
+
+    def enrollment_job(self, path: str, body: bytes) -> None:
+        lectern = self.lectern
+        if self.command == "POST":
+            lectern.jobs.append(body.decode())
+            return self.answer(202, {"job_id": TASK, "job_url": f"{lectern.url}{path}/{TASK}"})
+        return self.answer(200, {"job_id": TASK, "name": "a:write:enrollments", **lectern.job})
+
+    def parked(self, path: str, query: dict[str, str], body: bytes) -> None:
+        lectern = self.lectern
+        line = {"id": TASK, "queue": "enrollment.commands", "type": "enrollment.enroll.v1", "reason": "malformed"}
+        line |= {"error": "not [JSON]", "state": "parked", "attempts": 1}
+        if self.command == "POST":
+            decision = path.rpartition("/")[2]
+            lectern.decisions.append((decision, json.loads(body)))
+            return self.answer(200, line | {"state": f"{decision}ed"})
+        if path.endswith("/parked"):
+            following = None if "after" in query else TASK
+            return self.answer(200, {"results": [line], "next": following})
+        return self.answer(200, line | {"body": "{", "audit": []})
 
     def export(self) -> None:
         lectern = self.lectern

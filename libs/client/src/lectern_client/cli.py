@@ -2,23 +2,33 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from enum import StrEnum
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from lectern_client import output
+from lectern_client import enrolling, output, parking
 from lectern_client.client import Client
-from lectern_client.config import Login, NotLoggedIn, config_file, forget_login, load_login, save_login
-from lectern_client.errors import LecternError, NotAuthenticated, Refused, TaskFailed, TaskNotFinished, Unreachable
+from lectern_client.config import Login, config_file, forget_login, save_login
 from lectern_client.models import Report, Task
-from lectern_client.validation import NotInstalled, validate_archive
-
-OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+from lectern_client.packing import packed
+from lectern_client.running import (
+    FAILED,
+    OK,
+    Archive,
+    AsJson,
+    Branch,
+    Course,
+    FailOn,
+    Links,
+    Patience,
+    Verbose,
+    client,
+    failures,
+)
+from lectern_client.validation import validate_archive
 
 app = typer.Typer(
     name="lectern",
@@ -27,59 +37,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Push course archives to a Lectern, and pull them.",
     epilog=(
-        "Exit codes: 0 all is well; 1 the task failed, or the report has errors; 2 wrong usage or credentials; "
-        "3 the server cannot be reached."
+        "Exit codes: 0 all is well; 1 the task failed, or the report has entries as grave as --fail-on; "
+        "2 wrong usage or credentials, no such course or no right to it; 3 the server cannot be reached."
     ),
 )
+FailOnOption = Annotated[FailOn, typer.Option("--fail-on", help="The least severity that gives exit code 1.")]
 
-
-class Links(StrEnum):
-    """What to do with links in an archive that cannot be followed."""
-
-    REFUSE = "refuse"
-    SKIP = "skip"
-
-
-class Branch(StrEnum):
-    """A branch of a course."""
-
-    PUBLISHED = "published"
-    DRAFT = "draft"
-
-
-Course = Annotated[str, typer.Argument(metavar="COURSE", help="The course's key: course-v1:Org+Course+Run.")]
-Archive = Annotated[
-    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="A .tar.gz, .tgz or .zip.")
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print remarks too, beside errors and warnings.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Patience = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the end.")]
-
-
-@contextmanager
-def failures() -> Iterator[None]:
-    """Errors become a sentence on stderr and an exit code."""
-    try:
-        yield
-    except (NotLoggedIn, NotInstalled, NotAuthenticated) as error:
-        output.say(f"lectern: {error}")
-        raise typer.Exit(USAGE) from error
-    except Unreachable as error:
-        output.say(f"lectern: {error}")
-        raise typer.Exit(UNREACHABLE) from error
-    except Refused as error:
-        output.say(f"lectern: {error}")
-        raise typer.Exit(USAGE if error.status in (403, 404) else FAILED) from error
-    except (TaskFailed, TaskNotFinished, LecternError, OSError) as error:
-        output.say(f"lectern: {error}")
-        raise typer.Exit(FAILED) from error
-
-
-@contextmanager
-def client() -> Iterator[Client]:
-    login = load_login()
-    with Client(login.base_url, login.client_id, login.client_secret) as opened:
-        yield opened
+app.command("enroll")(enrolling.enroll)
+app.add_typer(parking.app, name="parked")
 
 
 @app.command()
@@ -115,27 +80,29 @@ def import_archive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop before anything changes; say what would.")] = False,
     links: Annotated[Links, typer.Option(help="A link that leaves the course, dangles or loops.")] = Links.REFUSE,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse the archive when its report has errors.")] = False,
-    publish: Annotated[bool, typer.Option("--publish/--draft-only", help="Publish what is imported.")] = True,
+    publish: Annotated[
+        bool, typer.Option("--publish/--no-publish", " /--draft-only", help="Publish what is imported.")
+    ] = True,
     repo: Annotated[str | None, typer.Option("--repo", help="Where the archive comes from.")] = None,
     sha: Annotated[str | None, typer.Option("--sha", help="The commit it was made of.")] = None,
     message: Annotated[str | None, typer.Option("--message", "-m", help="A word on this version.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
-    allow_errors: Annotated[
-        bool, typer.Option("--allow-errors", help="Exit 0 in spite of errors in the report.")
-    ] = False,
+    fail_on: FailOnOption = FailOn.ERROR,
+    allow_errors: Annotated[bool, typer.Option("--allow-errors", help="The same as --fail-on never.")] = False,
     timeout: Patience = 3600.0,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Replace a course by an archive, whole or not at all; the course is created where you may.
 
-    In GitHub Actions and GitLab CI, --repo and --sha are taken from the environment.
+    A folder is packed first, as it lies there (needs lectern-client[validate]). In GitHub Actions and GitLab CI, --repo
+    and --sha are taken from the environment.
     """
     with failures(), client() as lectern:
         found_repo, found_sha = provenance()
-        with output.meter(counts_bytes=True) as uploading:
+        with packed(file) as archive, output.meter(counts_bytes=True) as uploading:
             task = lectern.import_course(
-                file,
+                archive,
                 course,
                 dry_run=dry_run,
                 links=_links(links),
@@ -151,7 +118,8 @@ def import_archive(
             return
         with output.meter(counts_bytes=False) as running:
             task = lectern.wait(task, timeout=timeout, on_change=running.show_task)
-        _finish(task, _report(lectern, task), as_json=as_json, verbose=verbose, allow_errors=allow_errors)
+        fail_on = FailOn.NEVER if allow_errors else fail_on
+        _finish(task, _report(lectern, task), as_json=as_json, verbose=verbose, fail_on=fail_on)
 
 
 @app.command("export")
@@ -205,7 +173,7 @@ def report(task_id: Annotated[str, typer.Argument(metavar="TASK")], as_json: AsJ
     """Show how a task stands, with the report of an import."""
     with failures(), client() as lectern:
         task = lectern.task(task_id)
-        _finish(task, _report(lectern, task), as_json=as_json, verbose=True, allow_errors=False)
+        _finish(task, _report(lectern, task), as_json=as_json, verbose=True, fail_on=FailOn.ERROR)
 
 
 @app.command()
@@ -220,15 +188,16 @@ def validate(
     file: Archive,
     course: Annotated[str | None, typer.Option("--course", help="Read it as this course or library.")] = None,
     links: Annotated[Links, typer.Option(help="A link that leaves the course, dangles or loops.")] = Links.REFUSE,
+    fail_on: FailOnOption = FailOn.ERROR,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read an archive here, without a server, and report what an import would.
+    """Read an archive or a folder here, without a server, and report what an import would.
 
     Needs the reader: pip install 'lectern-client[validate]'.
     """
-    with failures():
-        refusal, found = validate_archive(file, _links(links), course)
+    with failures(), packed(file) as archive:
+        refusal, found = validate_archive(archive, _links(links), course)
     if as_json:
         output.print_json({"refused": refusal, "report": found.model_dump(mode="json")})
     else:
@@ -238,7 +207,7 @@ def validate(
             output.say(f"{file}: refused: {refusal['message']}{where} [{refusal['code']}]")
         else:
             output.say(f"{file}: {_count(found)}")
-    raise typer.Exit(FAILED if refusal or found.errors else OK)
+    raise typer.Exit(FAILED if refusal or fail_on.is_met_by(found) else OK)
 
 
 def provenance() -> tuple[str | None, str | None]:
@@ -269,7 +238,7 @@ def _print_started(task: Task, *, as_json: bool) -> None:
         sys.stdout.write(f"{task.task_id}\n")
 
 
-def _finish(task: Task, found: Report | None, *, as_json: bool, verbose: bool, allow_errors: bool) -> None:
+def _finish(task: Task, found: Report | None, *, as_json: bool, verbose: bool, fail_on: FailOn) -> None:
     """Print, and leave with the code that a CI job decides by."""
     if as_json:
         shown = found.model_dump(mode="json") if found else None
@@ -279,8 +248,7 @@ def _finish(task: Task, found: Report | None, *, as_json: bool, verbose: bool, a
             output.print_report(found, verbose=verbose)
         output.say(output.summarise(task, found))
     failed = task.has_ended and not task.has_succeeded
-    erroneous = found is not None and bool(found.errors) and not allow_errors
-    raise typer.Exit(FAILED if failed or erroneous else OK)
+    raise typer.Exit(FAILED if failed or fail_on.is_met_by(found) else OK)
 
 
 def main() -> None:

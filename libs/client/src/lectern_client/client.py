@@ -1,68 +1,45 @@
 """The typed client. One instance serves many threads; close it, or use it in a `with`."""
 
-import contextlib
+import csv
+import io
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal
+from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
-from lectern_client.errors import NotAuthenticated, Refused, TaskFailed, TaskNotFinished, Unreachable
-from lectern_client.models import Enrollment, Export, Report, Started, Task, TaskPage
-from lectern_client.tokens import ClientCredentials
+from lectern_client.errors import TaskFailed, TaskNotFinished, Unreachable
+from lectern_client.models import (
+    Enrollment,
+    Export,
+    Job,
+    Parked,
+    ParkedMessage,
+    ParkedPage,
+    Report,
+    Started,
+    StartedJob,
+    Task,
+    TaskPage,
+)
+from lectern_client.rows import COLUMNS
+from lectern_client.wire import FIRST_PAUSE, LONGEST_PAUSE, Wire, retry_after
 
 ARCHIVE_TYPE = "application/x-tgz"
 STEP = 256 * 1024
-TRIES = 4
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
-
+JOBS_URL = "/api/enrollment_jobs/v1/jobs"
 Progress = Callable[[int, int], None]
 """Bytes so far, bytes in all (0 when the server does not say)."""
 
-M = TypeVar("M", bound=BaseModel)
 
-
-class Client:
+class Client(Wire):
     """Lectern at *base_url*, as the OAuth2 client of a robot.
 
     Every method raises `Refused` (with the server's status, code and message), `NotAuthenticated` or `Unreachable`.
     """
-
-    def __init__(
-        self,
-        base_url: str,
-        client_id: str,
-        client_secret: str,
-        *,
-        timeout: float = 60.0,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self._http = httpx.Client(
-            base_url=base_url.rstrip("/"),
-            timeout=httpx.Timeout(timeout, connect=10.0),
-            transport=transport,
-            headers={"User-Agent": "lectern-client/0.1"},
-        )
-        self._credentials = ClientCredentials(self._http, client_id, client_secret)
-
-    def close(self) -> None:
-        self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def authenticate(self) -> None:
-        """Prove the credentials now instead of at the first request."""
-        self._credentials.token(fresh=True)
 
     # --- imports
 
@@ -97,7 +74,7 @@ class Client:
         }
         answer = self._send(
             "POST",
-            f"/api/v0/import/{course_id}",
+            f"/api/v0/import/{_part(course_id)}",
             params=query,
             headers=headers,
             body=lambda: _read(archive, size, on_progress),
@@ -106,7 +83,7 @@ class Client:
         return self.task(started.task_id)
 
     def task(self, task_id: str) -> Task:
-        return self._parse(self._send("GET", f"/api/v0/tasks/{task_id}"), Task)
+        return self._parse(self._send("GET", f"/api/v0/tasks/{_part(task_id)}"), Task)
 
     def tasks(self, course_id: str | None = None) -> Iterator[Task]:
         """Tasks of a course, or one's own; newest first, page after page."""
@@ -144,12 +121,12 @@ class Client:
     def cancel(self, task: Task | str) -> Task:
         """Refused (409) once the import can no longer be stopped."""
         task_id = task if isinstance(task, str) else task.task_id
-        return self._parse(self._send("POST", f"/api/v0/tasks/{task_id}/cancel"), Task)
+        return self._parse(self._send("POST", f"/api/v0/tasks/{_part(task_id)}/cancel"), Task)
 
     def report(self, task: Task | str) -> Report:
         """What reading the archive has shown."""
         task_id = task if isinstance(task, str) else task.task_id
-        return self._parse(self._send("GET", f"/api/v0/tasks/{task_id}/report"), Report)
+        return self._parse(self._send("GET", f"/api/v0/tasks/{_part(task_id)}/report"), Report)
 
     # --- exports
 
@@ -174,7 +151,7 @@ class Client:
         )
         deadline = time.monotonic() + timeout
         while True:
-            with self._stream("GET", f"/api/v0/export/{course_id}", params=query, headers=headers) as answer:
+            with self._stream("GET", f"/api/v0/export/{_part(course_id)}", params=query, headers=headers) as answer:
                 if answer.status_code == 304:
                     return Export(etag=etag, path=None, size=0)
                 if answer.status_code == 200:
@@ -182,7 +159,7 @@ class Client:
                     return Export(etag=answer.headers.get("ETag", "").strip('"') or None, path=target, size=size)
                 answer.read()
                 started = self._parse(answer, Started)
-                pause = _retry_after(answer, 2.0)
+                pause = retry_after(answer, 2.0)
             if time.monotonic() + pause > deadline:
                 raise TaskNotFinished(started.task_id, timeout)
             time.sleep(pause)
@@ -203,62 +180,73 @@ class Client:
             body["mode"] = mode
         return self._parse(self._send("POST", "/api/enrollment/v1/enrollment", json=body), Enrollment)
 
-    # --- the wire
+    def start_enrollment_job(self, rows: Sequence[dict[str, str]]) -> Job:
+        """Any number of enrollments as one job; `wait_for_job` for its outcome. Columns as in `lectern_client.rows`."""
+        data = _as_csv(rows)
+        headers = {"Content-Type": "text/csv", "Content-Length": str(len(data))}
+        headers["Idempotency-Key"] = secrets.token_urlsafe(24)
+        answer = self._send("POST", JOBS_URL, headers=headers, body=lambda: iter([data]))
+        return self.job(self._parse(answer, StartedJob).job_id)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        json: object | None = None,
-        body: Callable[[], Iterator[bytes]] | None = None,
-    ) -> httpx.Response:
-        """What can be repeated is repeated, a few times, when the network or a server in front of Lectern fails."""
-        repeatable = method == "GET" or (headers is not None and "Idempotency-Key" in headers)
-        last: Exception | None = None
-        for attempt in range(TRIES if repeatable else 1):
-            if attempt:
-                time.sleep(FIRST_PAUSE * 4**attempt)
-            request = self._http.build_request(
-                method, path, params=params, headers=headers, json=json, content=body() if body else None
-            )
-            try:
-                answer = self._http.send(request, auth=self._credentials)
-            except httpx.HTTPError as error:
-                last = error
-                continue
-            if answer.status_code == 429 and attempt < TRIES - 1:
-                time.sleep(_retry_after(answer, 1.0))
-                continue
-            if answer.status_code in (502, 503, 504) and repeatable and attempt < TRIES - 1:
-                continue
-            return _checked(answer)
-        raise Unreachable(f"{self._http.base_url} cannot be reached: {last}") from last
+    def job(self, job_id: str) -> Job:
+        return self._parse(self._send("GET", f"{JOBS_URL}/{_part(job_id)}"), Job)
 
-    @contextlib.contextmanager
-    def _stream(
-        self, method: str, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]
-    ) -> Iterator[httpx.Response]:
-        request = self._http.build_request(method, path, params=params, headers=headers)
-        try:
-            answer = self._http.send(request, auth=self._credentials, stream=True)
-            try:
-                if answer.is_error:
-                    answer.read()
-                    _checked(answer)
-                yield answer
-            finally:
-                answer.close()
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{self._http.base_url} cannot be reached: {error}") from error
+    def wait_for_job(
+        self, job: Job | str, *, timeout: float = 3600.0, on_change: Callable[[Job], None] | None = None
+    ) -> Job:
+        """The job when it has ended, however it ended. Raises `TaskNotFinished` when the time is over."""
+        job_id = job if isinstance(job, str) else job.job_id
+        deadline = time.monotonic() + timeout
+        pause = FIRST_PAUSE
+        while True:
+            current = self.job(job_id)
+            if on_change:
+                on_change(current)
+            if current.has_ended:
+                return current
+            if time.monotonic() + pause > deadline:
+                raise TaskNotFinished(job_id, timeout)
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
 
-    def _parse(self, answer: httpx.Response, model: type[M]) -> M:
-        try:
-            return model.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise Unreachable(f"{answer.request.url} does not answer like a Lectern: {error}") from error
+    # --- operations
+
+    def parked(self, service: str, *, state: str = "parked") -> Iterator[Parked]:
+        """Messages a service could not handle, oldest first, page after page."""
+        query = {"state": state}
+        while True:
+            answer = self._send("GET", f"/api/operations/v1/{_part(service)}/parked", params=query)
+            found = self._parse(answer, ParkedPage)
+            yield from found.results
+            if found.next is None:
+                return
+            query["after"] = found.next
+
+    def parked_message(self, service: str, parked_id: str) -> dict[str, object]:
+        """The whole message, with its audit."""
+        answer = self._send("GET", f"/api/operations/v1/{_part(service)}/parked/{_part(parked_id)}")
+        return self._parse(answer, ParkedMessage).root
+
+    def decide_parked(
+        self, service: str, parked_id: str, decision: Literal["replay", "discard"], *, reason: str = ""
+    ) -> Parked:
+        """Hand a message to its queue again, or give it up."""
+        path = f"/api/operations/v1/{_part(service)}/parked/{_part(parked_id)}/{decision}"
+        return self._parse(self._send("POST", path, json={"reason": reason}), Parked)
+
+
+def _as_csv(rows: Sequence[dict[str, str]]) -> bytes:
+    named = [name for name in COLUMNS if any(name in row for row in rows)]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, named, restval="", extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def _part(text: str) -> str:
+    """Part of a path: whatever was typed, it cannot become another path."""
+    return quote(text, safe=":+/@~").replace("..", "%2E%2E")
 
 
 def _read(archive: Path, size: int, on_progress: Progress | None) -> Iterator[bytes]:
@@ -288,27 +276,3 @@ def _write(answer: httpx.Response, target: Path, on_progress: Progress | None) -
     finally:
         part.unlink(missing_ok=True)
     return size
-
-
-def _retry_after(answer: httpx.Response, default: float) -> float:
-    text = answer.headers.get("Retry-After", "")
-    return min(float(text), 60.0) if text.isdecimal() else default
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    """Raises `NotAuthenticated` or `Refused` with what the server says, whichever family its error body is of."""
-    if not answer.is_error:
-        return answer
-    try:
-        parsed = answer.json()
-    except ValueError:
-        parsed = None
-    body = parsed if isinstance(parsed, dict) else {}
-    words = (body.get(name) for name in ("developer_message", "detail", "message", "error"))
-    message = next((word for word in words if isinstance(word, str) and word), f"Status {answer.status_code}.")
-    fields = body.get("field_errors")
-    if isinstance(fields, dict):
-        message += "".join(f" {name}: {item.get('developer_message')}" for name, item in fields.items())
-    code = body.get("error_code") or body.get("code")
-    kind = NotAuthenticated if answer.status_code == 401 else Refused
-    raise kind(answer.status_code, str(code) if code else None, message, body)

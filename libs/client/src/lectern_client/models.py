@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 
 class _Answer(BaseModel):
@@ -115,3 +115,54 @@ class TaskPage(_Answer):
     results: list[Task]
     next: str | None = None
     count: int
+
+
+class StartedJob(_Answer):
+    """The answer to a file of enrollments."""
+
+    job_id: str
+
+
+class Job(_Answer):
+    """A file of enrollments on its way."""
+
+    job_id: str
+    name: str = ""
+    state: str
+    text: str | None = None
+    result: str | None = None
+    percent: int = 0
+    counts: dict[str, int] = {}
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in {"Succeeded", "Failed", "Canceled"}
+
+    @property
+    def all_is_well(self) -> bool:
+        """No row was rejected: `text` is upstream's code for the whole, 207 or 422 when some or all were."""
+        return self.state == "Succeeded" and self.text not in {"207", "422"}
+
+
+class Parked(_Answer):
+    """A message that a service could not handle."""
+
+    id: str
+    queue: str
+    type: str
+    reason: str
+    error: str = ""
+    attempts: int = 0
+    state: str
+    parked_at: datetime | None = None
+
+
+class ParkedMessage(RootModel[dict[str, object]]):
+    """All that is known of one, as the service says it."""
+
+
+class ParkedPage(_Answer):
+    """`next` is where the following page begins."""
+
+    results: list[Parked]
+    next: str | None = None

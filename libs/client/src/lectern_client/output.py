@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lectern_client.models import Entry, Report, Task
+from lectern_client.models import Entry, Job, Parked, Report, Task
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
@@ -37,6 +37,9 @@ class Meter:
         if self._progress is not None and self._bar is not None:
             self._progress.start_task(self._bar)
             self._progress.update(self._bar, description=what, completed=done, total=total)
+
+    def show_job(self, job: Job) -> None:
+        self.show(job.state, job.percent, 100)
 
     def show_task(self, task: Task) -> None:
         self.show(task.stage or task.state, task.percent, 100)
@@ -107,6 +110,20 @@ def print_tasks(tasks: Iterable[Task]) -> None:
         rows += 1
     if rows:
         Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def print_parked(messages: Iterable[Parked]) -> None:
+    table = Table()
+    for name in ("Id", "Queue", "Type", "Reason", "Error", "Since"):
+        table.add_column(name, overflow="fold")
+    rows = 0
+    for message in messages:
+        since = message.parked_at.strftime("%Y-%m-%d %H:%M:%S") if message.parked_at else ""
+        error = message.error if len(message.error) <= 200 else message.error[:197] + "..."
+        table.add_row(message.id, message.queue, message.type, message.reason, _plain(error), since)
+        rows += 1
+    if rows:
+        Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def summarise(task: Task, report: Report | None) -> str:
