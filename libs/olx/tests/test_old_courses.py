@@ -20,7 +20,8 @@ def read(files: Files, **more: str | bytes) -> tuple[Course, Report]:
     assert again == course
     assert course_files(again) == course_files(course)
     assert second.counts["errors"] == 0
-    assert second.counts["warnings"] == second.codes["case_twins"]
+    stays = ("case_twins", "static_missing", "jump_missing")
+    assert second.counts["warnings"] == sum(second.codes[code] for code in stays)
     return course, report
 
 
@@ -385,3 +386,27 @@ def test_a_broken_policy_is_named_with_its_line(policy: str | bytes, line: int |
     (entry,) = report.entries
     assert (entry.code, entry.file, entry.line) == ("policy_broken", "policies/R/policy.json", line)
     assert words in entry.message
+
+
+def test_links_that_lead_nowhere_are_told() -> None:
+    _, report = body(
+        '<html url_name="h"/><problem url_name="p"><img src="/static/gone.png"/><a href="/jump_to_id/h"/></problem>',
+        {
+            "html/h.xml": '<html filename="h"/>',
+            "html/h.html": '<img src="/static/a%20b.png">\n<a href="/static/sub/c.pdf#page=2">\n<a href="/static/d.js">'
+            ' <a href="/jump_to_id/lost"> <a href="/static/d.js"> see /static/a_b.png. $x/static/$name /static/folder/',
+            "static/a b.png": b"1",
+            "static/sub/c.pdf": b"2",
+        },
+    )
+    links = [(entry.code, entry.file, entry.line) for entry in report.entries if entry.code != "asset_name_cleaned"]
+    assert links == [
+        ("static_missing", "html/h.html", 3),
+        ("jump_missing", "html/h.html", 3),
+        ("static_missing", "course/R.xml", None),
+    ]
+
+
+def test_a_course_without_files_is_not_asked_for_them() -> None:
+    _, report = body('<html url_name="h">/static/a.png</html>')
+    assert report.entries == []

@@ -96,6 +96,8 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
         "warning",
         "The names of two files differ only in capital letters; where systems do not tell them apart, one is lost.",
     ),
+    "static_missing": ("warning", "A text uses a file of /static/ that is not in the archive."),
+    "jump_missing": ("warning", "A text links to a block that is not in the course."),
     "backup_ignored": ("info", "A file whose name ends with ~ is an editor's backup; it is left out."),
     "junk_ignored": ("info", "Files that operating systems leave behind (._*, .DS_Store, __MACOSX) are left out."),
     "asset_policy_orphan": ("info", "policies/assets.json speaks of a file that is not in the archive."),

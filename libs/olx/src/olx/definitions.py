@@ -71,6 +71,8 @@ class BlockReader:
     broken: set[str] = field(default_factory=set)
     """Files already reported, which a second pointer to them does not report again."""
     sources: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    """The file that holds each block's content."""
 
     def read_child(self, element: Element, place: Place) -> str | None:
         """The key of the block this element stands for, read now or before; None when it is left out."""
@@ -105,6 +107,7 @@ class BlockReader:
         block = Block(definition.type, definition.id)
         key = block.key
         self.sources[key] = definition.source
+        self.places[key] = definition.file
         self.blocks[key] = block
         if len(self.blocks) > self.limits.blocks:
             raise ArchiveRefused("too_many_blocks", f"The course has more than {self.limits.blocks} blocks.")
@@ -345,6 +348,7 @@ class BlockReader:
         for path in html_paths(folder, filename, self.folder):
             if path in self.tree.files and path != definition.file:
                 self.used.add(path)
+                self.places[local_key(definition.type, definition.id)] = path
                 if not _is_empty(element):
                     self._ignore_content(f"html@{definition.id}", path, Place(definition.file), element)
                 return self._read_text(path)

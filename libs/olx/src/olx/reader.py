@@ -11,6 +11,7 @@ from olx.definitions import BlockReader, Definition, is_pointer
 from olx.drafts import read_drafts
 from olx.errors import ArchiveRefused
 from olx.limits import Limits
+from olx.links import check_links
 from olx.model import DETACHED_TYPES, Course, Kind
 from olx.pages import PAGE_FOLDERS, name_tabs, read_pages
 from olx.policies import read_policies
@@ -67,6 +68,7 @@ def read_course(tree: Tree, report: Report, limits: Limits) -> Course:
         drafts = BlockReader(tree, report, limits, folder="drafts/", published=reader, used=used, broken=reader.broken)
         read_drafts(course, drafts, report)
     course.assets = read_assets(tree, report, used)
+    check_links(course, report, reader.places)
     _keep_files(course, tree, used)
     _report_unused(course, tree, report, used)
     detached = sum(block.type in DETACHED_TYPES for block in course.blocks.values())
