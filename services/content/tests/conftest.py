@@ -30,9 +30,9 @@ from content.settings import Settings
 
 # In the order in which their rows may go. Deleting is faster than truncating, which makes new files for every index.
 TABLES = (
-    "block", "version", "branch", "course_team", "access_policy", "unlocked", "unlock_key", "course", "definition",
-    "account", "enrollment", "asset_claim", "answered_command", "thumbnail", "outbox", "inbox", "parked_message",
-    "idempotency_key",
+    "block", "version", "branch", "course_team", "access_policy", "unlocked", "unlock_key", "checklist_item", "course",
+    "definition", "account", "enrollment", "asset_claim", "answered_command", "thumbnail", "outbox", "inbox",
+    "parked_message", "idempotency_key",
 )  # fmt: skip
 BASE = "https://lectern.example"
 COURSE = CourseKey.parse("course-v1:Org+Demo+1")

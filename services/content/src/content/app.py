@@ -17,6 +17,7 @@ from content.authoring.rest_routes import authoring_style
 from content.authoring.rest_routes import router as authoring_rest
 from content.authoring.routes import router as authoring
 from content.blocks.routes import router as blocks
+from content.checklists.routes import router as checklists
 from content.commands.retention import keep_forgetting
 from content.consumers import subscriptions
 from content.courses.routes import router as courses
@@ -26,6 +27,7 @@ from content.items.routes import router as items
 from content.lifecycle.routes import router as lifecycle
 from content.policies.routes import router as policies
 from content.settings import Settings
+from content.sweeping.operations import keep_sweeping
 from content.teams.routes import router as teams
 from content.thumbnails.operations import keep_drawing
 from content.versions.cache import TreeCache
@@ -45,6 +47,7 @@ ROUTERS = (
     history,
     lifecycle,
     course_writes,
+    checklists,
     policies,
     parking,
 )
@@ -66,7 +69,7 @@ def create_app(resources: Resources) -> FastAPI:
 
 
 def background(resources: Resources) -> Sequence[Background]:
-    return (lambda: keep_forgetting(resources), lambda: keep_drawing(resources))
+    return (lambda: keep_forgetting(resources), lambda: keep_drawing(resources), lambda: keep_sweeping(resources))
 
 
 SERVICE = Service(

@@ -61,6 +61,10 @@ async def test_a_restored_course_is_there_as_it_was(client, bus, demo):
 
 async def test_a_course_made_again_is_new_and_counts_on(client, bus, demo):
     old = (await client.get(HISTORY, ADMIN)).json()
+    ticked = {"items": [{"is_checked": True}] * 4}
+    assert (await client.request("PUT", f"/checklists/{COURSE}/0", ADMIN, json=ticked)).status_code == 200
+    opened = {"info": {"audiences": [{"kind": "authenticated"}]}}
+    assert (await client.request("PATCH", f"/api/content/v1/access/{COURSE}", ADMIN, json=opened)).status_code == 200
     await client.request("DELETE", URL, MAKER)
     assert (await client.post("/course", MAKER, json=NEW)).status_code == 200
     body = (await client.get(URL, MAKER)).json()
@@ -77,6 +81,9 @@ async def test_a_course_made_again_is_new_and_counts_on(client, bus, demo):
     assert history["results"][1]["version"] == old["head"]
     assert (await client.get(f"/course/version/{old['head']}", MAKER)).json()["display_name"] == "A Demo"
     assert (await client.get("/assets/" + COURSE, MAKER)).json()["assets"] == []
+    lists = (await client.get(f"/checklists/{COURSE}", MAKER)).json()
+    assert not any(item["is_checked"] for checklist in lists for item in checklist["items"])
+    assert await bus.resources.pool.fetchval("select count(*) from access_policy") == 0
 
 
 async def test_an_import_makes_a_deleted_course_again(client, bus, demo):

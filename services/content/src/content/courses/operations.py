@@ -43,6 +43,12 @@ update course c set spelling = $2, created_by = $3, creator = $4, created_at = n
 where course_key = $1 and deleted_at is not null
   and not exists (select from course o where o.dotted = c.dotted and o.deleted_at is null)
 returning course_key"""
+# Who could read the deleted course, and what its team had done, is nothing to the new one.
+_FORGET = (
+    "delete from access_policy where course_key = $1",
+    "delete from unlock_key where course_key = $1",
+    "delete from checklist_item where course_key = $1",
+)
 _TAKEN = "select course_key from course where dotted = $1 and deleted_at is null"
 
 
@@ -75,9 +81,12 @@ async def claim_course(
         return True
     try:
         async with connection.transaction():
-            return await connection.fetchval(_REVIVE, course.canonical, spelling, *who, source) is not None
+            revived = await connection.fetchval(_REVIVE, course.canonical, spelling, *who, source) is not None
     except asyncpg.UniqueViolationError:
         return False  # a course that reads the same was made in this very moment
+    for statement in _FORGET if revived else ():
+        await connection.execute(statement, course.canonical)
+    return revived
 
 
 async def refuse_taken(connection: asyncpg.Connection, course: CourseKey) -> None:

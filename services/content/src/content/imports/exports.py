@@ -1,6 +1,5 @@
 """Writing a course, as a branch or a version has it, into the blob store for whoever exports it."""
 
-import uuid
 from dataclasses import dataclass
 
 import asyncpg
@@ -9,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.blobs import BlobStore
 from common.database import raw
 from common.keys import CourseKey, InvalidKey
+from common.messaging import outbox
 from content.commands.errors import CourseUnknown, NotACourse, NothingThere, NotPermitted, VersionUnknown
 from content.commands.schemas import SnapshotCourse
 from content.events import CommandCompleted
@@ -61,7 +61,7 @@ async def snapshot_course(session: AsyncSession, blobs: BlobStore, command: Snap
     key: str | None = None
     counts: dict[str, int] = {}
     if not unchanged:
-        key = f"snapshots/{uuid.uuid4().hex}"
+        key = f"snapshots/{outbox.new_id().hex}"
         data, counts = await _write(connection, course, wanted)
         await blobs.put_bytes(key, data)
     return CommandCompleted(

@@ -1,0 +1,1 @@
+"""Taking out of the blob store what nothing refers to any more."""
