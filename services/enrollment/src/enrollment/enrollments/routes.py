@@ -17,7 +17,7 @@ from common.keys import CourseKey, InvalidKey
 from common.pages import page_response, render_page
 from common.resources import Resources
 from enrollment.bodies import read_json
-from enrollment.enrollments import operations, queries
+from enrollment.enrollments import listing, operations, queries
 from enrollment.enrollments.errors import (
     BadFilter,
     CourseDetailsNotFound,
@@ -188,20 +188,20 @@ async def list_all_enrollments(request: Request) -> Response:
         except InvalidKey as error:
             raise BadFilter("course_id", f"'{course_id}' is not a valid course id.") from error
     values = (_clean(query.get(name)) for name in ("course_ids", "username", "email"))
-    filters = queries.read_filters(key, *values)
+    filters = listing.read_filters(key, *values)
     size = query.get("page_size", "")
-    length = min(int(size), queries.PAGE_SIZE) if re.fullmatch(r"0*[1-9]\d{0,8}", size, re.ASCII) else queries.PAGE_SIZE
+    length = min(int(size), listing.PAGE_SIZE) if re.fullmatch(r"0*[1-9]\d{0,8}", size, re.ASCII) else listing.PAGE_SIZE
     cursor = None
     if text := query.get("cursor"):
-        cursor = queries.Cursor.parse(text)
+        cursor = listing.Cursor.parse(text)
         if cursor is None:
             raise NotFound("Invalid cursor")
-    page = await queries.list_all(_resources(request).pool, filters, cursor, size=length)
+    page = await listing.list_all(_resources(request).pool, filters, cursor, size=length)
     following, previous = (orjson.dumps(_link(request, place)).decode() for place in (page.next, page.previous))
     return _json(f'{{"next":{following},"previous":{previous},"results":[{",".join(page.items)}]}}')
 
 
-def _link(request: Request, cursor: queries.Cursor | None) -> str | None:
+def _link(request: Request, cursor: listing.Cursor | None) -> str | None:
     if cursor is None:
         return None
     others = [pair for pair in parse_qsl(request.url.query, keep_blank_values=True) if pair[0] != "cursor"]
