@@ -1,4 +1,4 @@
-"""`python -m enrollment serve|consume|relay|all|migrate`."""
+"""`python -m enrollment serve|consume|relay|all|migrate|reconcile`."""
 
 from common.process import main
 from enrollment.app import SERVICE

@@ -11,9 +11,11 @@ from enrollment.allowed import routes as allowed
 from enrollment.bulk_enroll import routes as bulk_enroll
 from enrollment.cohorts import routes as cohorts
 from enrollment.consumers import subscriptions
+from enrollment.course_copies.reconcile import reconcile
 from enrollment.enrollments import routes as enrollments
 from enrollment.program_enrollments import learner_routes as learner_programs
 from enrollment.program_enrollments import routes as program_enrollments
+from enrollment.reports.routes import build_router as build_reports
 from enrollment.retirement import routes as retirement
 from enrollment.settings import Settings
 from enrollment.sweeps import background
@@ -37,6 +39,7 @@ def create_app(resources: Resources) -> FastAPI:
         routers=[
             allowed.router,
             retirement.router,
+            build_reports(),
             enrollments.router,
             bulk_enroll.router,
             cohorts.router,
@@ -55,4 +58,5 @@ SERVICE = Service(
     create_app=create_app,
     subscriptions=subscriptions,
     background=background,
+    commands={"reconcile": reconcile},
 )

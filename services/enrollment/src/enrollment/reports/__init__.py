@@ -1,0 +1,1 @@
+"""Reports for staff: how many are enrolled where, and a course's enrollments as CSV."""
