@@ -20,7 +20,7 @@ _NEW: Final = "insert into seat (course_n) values ($1) on conflict (course_n) do
 
 
 async def reconcile(resources: Resources, words: Sequence[str] = ()) -> int:
-    """Takes no words. Course by course, each in a transaction of its own, so that nobody waits long; 1 when something was wrong."""
+    """Each course in a transaction of its own, so that nobody waits long; 1 when something was wrong."""
     if words:
         sys.stderr.write("reconcile takes no words\n")
         return 2
