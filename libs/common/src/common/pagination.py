@@ -5,6 +5,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from common.errors import NotFound
 
+_LARGEST_OFFSET = 2**63 - 1  # of PostgreSQL's bigint
+
 
 class InvalidPage(NotFound):
     """Invalid page."""
@@ -31,7 +33,7 @@ def parse_page(number: str | None, size: str | None, *, default: int, maximum: i
     if number in (None, ""):
         return PageRequest(1, length)
     page = _positive(number)
-    if page is None:
+    if page is None or page * length > _LARGEST_OFFSET:
         raise InvalidPage
     return PageRequest(page, length)
 
