@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from common.identity import Caller, CallerDep, request_base, require_user
 from common.pages import page_response, prefers_html
-from common.pagination import page_count, page_links, parse_page
+from common.pagination import InvalidPage, page_count, page_links, parse_page
 from common.resources import Resources
 from import_export.courses.queries import require_author
 from import_export.tasks.errors import TaskNotFound
@@ -56,7 +56,8 @@ async def _list(request: Request, caller: Caller, kind: Kind | None) -> TaskPage
     resources: Resources = request.state.resources
     wanted = parse_page(query.get("page"), query.get("page_size"), default=20, maximum=100)
     filters = read_filters(dict(query) | ({"kind": kind.value} if kind else {}))
-    asked = query.get("course_id")
+    # a `+` that nobody escaped has become a space, which no key holds
+    asked = query.get("course_id", "").replace(" ", "+")
     course = (await require_author(resources, caller, asked)).course_id if asked else None
     mine = None if course or caller.is_staff else (caller.user_id if caller.user_id is not None else -1)
     async with resources.sessions() as session:
@@ -65,6 +66,8 @@ async def _list(request: Request, caller: Caller, kind: Kind | None) -> TaskPage
         )
     base = request_base(request)
     pages = page_count(count, wanted.size)
+    if wanted.number > pages:
+        raise InvalidPage
     url = base + urlsplit(str(request.url)).path
     following, previous = page_links(url, request.url.query, wanted.number, pages)
     tasks = [task_out(job, base) for job in jobs]

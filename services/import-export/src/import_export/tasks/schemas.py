@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -129,7 +129,7 @@ class TaskFilters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    kind: Kind | None = None
+    kind: Literal[Kind.IMPORT, Kind.EXPORT] | None = None
     state: State | None = None
     requested_by: Short | None = None
     source_sha: Short | None = None

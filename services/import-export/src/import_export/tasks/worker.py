@@ -157,7 +157,10 @@ class Worker:
                     await asyncio.wait({work, changed}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     changed.cancel()
-                if not (work.done() or held.released.is_set()) and not await self._renew(held):
+                if work.done() or held.released.is_set() or await self._renew(held):
+                    continue
+                # the answer may have waited for the work's own last transaction
+                if not held.released.is_set():
                     raise LeaseLost
             await work
         finally:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from import_export.uploads.errors import BadOptions
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 class ImportOptions(BaseModel):
