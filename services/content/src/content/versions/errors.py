@@ -43,6 +43,12 @@ class NeverPublished(Invalid):
     code = "never_published"
 
 
+class NowhereToGo(Invalid):
+    """Where this was published is no more in the draft: discard the changes of what it belonged to."""
+
+    code = "nowhere_to_go"
+
+
 class ParentNotPublished(Invalid):
     """What this belongs to is not published yet: publish that first."""
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from content.versions.editing import Block, BranchEdit, Edit
-from content.versions.errors import BlockUnknown, NeverPublished, ParentNotPublished, RootStays
+from content.versions.errors import BlockUnknown, NeverPublished, NowhereToGo, ParentNotPublished, RootStays
 from content.versions.models import DIRECT_ONLY
 from content.versions.queries import Connection
 
@@ -79,11 +79,11 @@ async def publish(edit: Edit, block_id: str) -> None:
     if not subtree:
         raise BlockUnknown(block_id)
     top = subtree[block_id]
-    if top.parent is not None and await published.find(top.parent) is None:
+    going = _owned(await published.subtree(block_id), block_id).keys() - subtree.keys()
+    if top.parent is not None and (top.parent in going or await published.find(top.parent) is None):
         raise ParentNotPublished(f"{top.parent} is not published yet: publish that first.")
-    was = await published.subtree(block_id)
     twins = await published.find_many(subtree)
-    for gone in _owned(was, block_id).keys() - subtree.keys():
+    for gone in going:
         published.drop(gone)
     for block in subtree.values():
         published.put(_twin(block, block.children))
@@ -95,43 +95,56 @@ async def publish(edit: Edit, block_id: str) -> None:
 async def discard(edit: Edit, block_id: str) -> None:
     """Make the draft of a subtree what is published of it: what was added goes, what was moved away comes back.
 
-    Raises `NeverPublished`, `RootStays` for a library.
+    Raises `BlockUnknown`, `NeverPublished`, `NowhereToGo`, `RootStays` for a library.
     """
-    published = edit.published
-    if published is None:
+    if edit.published is None:
         raise RootStays("A library has no published branch to go back to.")
-    was = await published.subtree(block_id)
+    was = await edit.published.subtree(block_id)
     if not was:
         if await edit.draft.find(block_id) is None:
             raise BlockUnknown(block_id)
         raise NeverPublished
-    now = await edit.draft.subtree(block_id)
     twins = await edit.draft.find_many(was)
-    top = was[block_id]
-    line = {block.block_id for block in await edit.draft.ancestors(top.parent)} if top.parent else set()
-    moved = top.parent is not None and (
-        await edit.draft.find(top.parent) is None or bool(({top.parent} | line) & now.keys())
-    )
-    for gone in _owned(now, block_id).keys() - was.keys():
+    now: dict[str, Block] = {}
+    for twin in twins.values():
+        # what was moved away comes back without what it has got meanwhile
+        now |= _owned(await edit.draft.subtree(twin.block_id), twin.block_id)
+    top, here = was[block_id], twins.get(block_id)
+    homeless = await _is_homeless(edit, top, now)
+    if homeless and (here is None or here.parent in now):
+        raise NowhereToGo
+    for gone in now.keys() - was.keys():
         edit.draft.drop(gone)
     for block in was.values():
         edit.draft.put(_twin(block, block.children))
-    for block in was.values():
-        twin = twins.get(block.block_id)
-        if twin is not None and twin.parent != block.parent and block.block_id != block_id:
-            await _unlist(edit.draft, twin.parent, block.block_id)
-    twin = twins.get(block_id)
-    if moved:
-        # where it was published is gone from the draft, or is below it by now: it stays where it is
-        edit.draft.put(_twin(top.changed(parent=twin.parent if twin else None), top.children))
+    for old in twins.values():
+        if old.block_id != block_id and old.parent != was[old.block_id].parent:
+            await _unlist(edit.draft, old.parent, old.block_id)
+    if homeless:
+        edit.draft.put(_twin(top.changed(parent=here.parent if here else None), top.children))
+    else:
+        await _bring_home(edit, top, here)
+
+
+async def _is_homeless(edit: Edit, top: Block, now: Mapping[str, Block]) -> bool:
+    """Is the place where it was published gone from the draft, or below it by now?"""
+    if top.parent is None:
+        return False
+    if await edit.draft.find(top.parent) is None:
+        return True
+    line = {block.block_id for block in await edit.draft.ancestors(top.parent)}
+    return not now.keys().isdisjoint({top.parent, *line})
+
+
+async def _bring_home(edit: Edit, top: Block, here: Block | None) -> None:
+    """List the block in the draft where it was published, and nowhere else."""
+    if top.parent is None or edit.published is None:
         return
-    if top.parent is not None:
-        if twin is not None and twin.parent != top.parent:
-            await _unlist(edit.draft, twin.parent, block_id)
-        parent = await edit.draft.get(top.parent)
-        other = await published.find(top.parent)
-        if block_id not in parent.children and other is not None and block_id in other.children:
-            edit.draft.put(parent.changed(children=_insert(parent.children, block_id, other.children)))
+    if here is not None and here.parent != top.parent:
+        await _unlist(edit.draft, here.parent, top.block_id)
+    parent, other = await edit.draft.get(top.parent), await edit.published.find(top.parent)
+    if top.block_id not in parent.children and other is not None and top.block_id in other.children:
+        edit.draft.put(parent.changed(children=_insert(parent.children, top.block_id, other.children)))
 
 
 async def unpublish(edit: Edit, block_id: str) -> None:

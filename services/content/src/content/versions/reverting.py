@@ -1,5 +1,6 @@
 """Going back to a version: the branch holds again what it held then, as a new version after all the others."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from content.versions.editing import COLUMNS, Block, Edit, block_of
@@ -51,18 +52,19 @@ async def revert(edit: Edit, guid: str) -> None:
     same = version["id"] == here
     rows = await (edit.connection.fetch(_CLOSED, *place) if same else edit.connection.fetch(_OTHERS, *place, here))
     gone = await (edit.connection.fetch(_NEWER, *place) if same else edit.connection.fetch(_ELSEWHERE, *place, here))
-    back = [block_of(row) for row in rows]
-    for block in back:
-        edit.draft.put(block)
+    for row in rows:
+        edit.draft.put(block_of(row))
     for row in gone:
         edit.draft.drop(row["block_id"])
-    await _follow(edit, back, [row["block_id"] for row in gone])
+    await _follow(edit, await edit.draft.pending())
 
 
-async def _follow(edit: Edit, back: list[Block], gone: list[str]) -> None:
+async def _follow(edit: Edit, changed: Mapping[str, Block | None]) -> None:
     """Carry to learners what has no draft state."""
     if edit.published is None:
         return
+    back = [block for block in changed.values() if block is not None]
+    gone = [block_id for block_id, block in changed.items() if block is None]
     for block in sorted(back, key=lambda block: (_DEPTH.get(block.type, 3), block.block_id)):
         if block.type in (ASSET, FILE):
             edit.published.put(block)
