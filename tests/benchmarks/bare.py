@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -92,6 +93,45 @@ def _statement(options: dict):
     return app
 
 
+def _edit(options: dict):
+    """Lock, read one row, write the next one and a version: the statements of an edit, and nothing else."""
+    import asyncpg
+    import orjson
+
+    from content.versions.models import DRAFT, difference, make_row
+    from content.versions.operations import Author, lock_branches, write_version
+
+    pool = None
+    lock = asyncio.Lock()
+    course, block = options["course"], options["block"]
+    read = """select type, parent_id, definition, settings from block
+      where branch_id = $1 and block_id = $2 and to_version is null"""
+    counter = itertools.count()
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+
+    async def app(scope, receive, send):
+        nonlocal pool
+        if scope["type"] != "http":
+            return
+        while (await receive()).get("more_body"):
+            pass
+        async with lock:
+            if pool is None:
+                pool = await asyncpg.create_pool(options["database"], min_size=4, max_size=8, reset=_keep)
+        async with pool.acquire() as connection, connection.transaction():
+            head = (await lock_branches(connection, course, [DRAFT]))[DRAFT]
+            row = await connection.fetchrow(read, head.branch_id, block)
+            settings = orjson.loads(row["settings"]) | {"note": f"bare {options['port']} {next(counter)}"}
+            made = make_row(
+                block, row["type"], parent=row["parent_id"], definition=row["definition"], settings=settings
+            )
+            await write_version(connection, head, difference({block: made}, {}), Author(1, "bench", "edit"))
+        await send(start)
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    return app
+
+
 async def _keep(connection) -> None:
     """Nothing to reset, as in our own pool."""
 
@@ -104,6 +144,8 @@ def main() -> None:
         app = _fixed(b'{"x":"' + b"y" * (options["size"] - 8) + b'"}')
     elif options["kind"] == "statement":
         app = _statement(options)
+    elif options["kind"] == "edit":
+        app = _edit(options)
     else:
         app = _file(options["path"])
     os.environ.pop("WEB_CONCURRENCY", None)

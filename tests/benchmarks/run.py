@@ -10,6 +10,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests/integration")]
 
 import httpx
 from api import admin_of
+from authoring import authoring_rows
 from bulk import bulk_rows
 from catalog import catalog_rows
 from imports import import_rows
@@ -20,7 +21,7 @@ from memory import large_rows, memory_rows
 from common.testing.system import System, running_system
 from gateway import gateway_rows
 
-GROUPS = ("memory", "latency", "import", "gateway", "catalog", "bulk")
+GROUPS = ("memory", "latency", "import", "gateway", "catalog", "content", "bulk")
 
 
 async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
@@ -39,6 +40,8 @@ async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
             rows += await gateway_rows(system, admin)
         if "catalog" in groups:
             rows += await catalog_rows(system, admin)
+        if "content" in groups:
+            rows += await authoring_rows(system)
         if "bulk" in groups:
             rows += await bulk_rows(system, admin)
     return rows
