@@ -65,21 +65,24 @@ COLUMNS = """b.block_id, b.type, b.parent_id, b.definition, b.settings, b.childr
 # Each of these goes through block_live, once a row.
 _FIND = f"""
 select {COLUMNS} from block b where b.branch_id = $1 and b.block_id = any($2::text[]) and b.to_version is null"""
-# `union` without `all` ends the walk in a tree that an old import left with a circle.
+# `union` without `all` ends the walk in a tree that an old import left with a circle. The ids found are handed on as an
+# array: joined to them, the planner would rather read the whole branch once.
 _ANCESTORS = f"""
 with recursive line(block_id) as (
   select $2::text collate "C"
   union
   select b.parent_id from line l join block b on b.branch_id = $1 and b.block_id = l.block_id and b.to_version is null
   where b.parent_id is not null)
-select {COLUMNS} from line l join block b on b.branch_id = $1 and b.block_id = l.block_id and b.to_version is null"""
+select {COLUMNS} from block b
+where b.branch_id = $1 and b.block_id = any(array(select block_id from line)) and b.to_version is null"""
 _SUBTREE = f"""
 with recursive walk(block_id) as (
   select $2::text collate "C"
   union
   select k.child from walk w join block b on b.branch_id = $1 and b.block_id = w.block_id and b.to_version is null
   cross join unnest(b.children) k(child))
-select {COLUMNS} from walk w join block b on b.branch_id = $1 and b.block_id = w.block_id and b.to_version is null"""
+select {COLUMNS} from block b
+where b.branch_id = $1 and b.block_id = any(array(select block_id from walk)) and b.to_version is null"""
 # block_root
 _ROOT = """
 select b.block_id from block b
