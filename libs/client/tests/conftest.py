@@ -37,7 +37,10 @@ class Lectern:
     cut_download: bool = False
     enrolled: list[object] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
-    job: dict[str, object] = field(default_factory=lambda: {"state": "Succeeded", "text": "200", "counts": {"good": 2}})
+    job: dict[str, object] = field(
+        default_factory=lambda: {"state": "Succeeded", "text": "200", "outcomes": {"enrolled": 2}}
+    )
+    job_queries: list[dict[str, str]] = field(default_factory=list)
     decisions: list[tuple[str, object]] = field(default_factory=list)
 
 
@@ -113,17 +116,20 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/api/enrollment/v1/enrollment":
             lectern.enrolled.append(json.loads(body))
             return self.answer(200, {"user": "alice", "mode": "audit", "is_active": True})
-        if path.startswith("/api/enrollment_jobs/v1/jobs"):
-            return self.enrollment_job(path, body)
+        if path.startswith("/api/enrollment_jobs/v1/"):
+            return self.enrollment_job(path, query, body)
         if path.startswith("/api/operations/v1/"):
             return self.parked(path, query, body)
         return self.answer(404, {"developer_message": "Not found.", "error_code": "not_found"})
 
-    def enrollment_job(self, path: str, body: bytes) -> None:
+    def enrollment_job(self, path: str, query: dict[str, str], body: bytes) -> None:
         lectern = self.lectern
-        if self.command == "POST":
+        if path == "/api/enrollment_jobs/v1/enrollments":
             lectern.jobs.append(body.decode())
-            return self.answer(202, {"job_id": TASK, "job_url": f"{lectern.url}{path}/{TASK}"})
+            lectern.job_queries.append(query)
+            return self.answer(202, {"job_id": TASK, "job_url": f"{lectern.url}/api/enrollment_jobs/v1/jobs/{TASK}"})
+        if path.endswith("/result"):
+            return self.answer(200, b"username,outcome\r\na,rejected\r\n", {"Content-Type": "text/csv"})
         return self.answer(200, {"job_id": TASK, "name": "a:write:enrollments", **lectern.job})
 
     def parked(self, path: str, query: dict[str, str], body: bytes) -> None:

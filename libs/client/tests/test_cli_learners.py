@@ -61,7 +61,7 @@ def test_a_file_of_learners_is_one_job(rows, lectern):
     assert lectern.jobs == [
         "username,course_id,mode\r\nalice,course-v1:O+C+R,audit\r\nbob,course-v1:O+C+R,\r\n"
     ]  # fmt: skip
-    assert "Succeeded (2 good)" in result.stderr
+    assert "Succeeded (2 enrolled)" in result.stderr
 
 
 def test_one_course_for_all_rows(rows, lectern):
@@ -76,7 +76,7 @@ def test_one_course_for_all_rows(rows, lectern):
         ({"state": "Succeeded", "text": "204"}, 0),
         ({"state": "Succeeded", "text": "207", "result": "http://x/result.csv"}, 1),
         ({"state": "Succeeded", "text": "422"}, 1),
-        ({"state": "Failed"}, 1),
+        ({"state": "Failed", "error": {"code": "x", "message": "Too many drops."}}, 1),
     ],
 )
 def test_a_rejected_row_is_an_exit_code(rows, lectern, job, code):
@@ -111,8 +111,20 @@ def test_a_bad_file_is_found_before_anything_is_sent(rows, lectern, text, words)
     assert lectern.seen == []
 
 
-def test_a_dry_run_sends_nothing(rows, lectern):
-    result = run("enroll", rows(f"username,course_id\na,{COURSE}\nb,{COURSE}\n"), "--dry-run")
+def test_a_dry_run_is_a_job_that_writes_nothing(rows, lectern):
+    assert run("enroll", rows(f"username,course_id\na,{COURSE}\n"), "--dry-run").exit_code == 0
+    assert lectern.job_queries == [{"dry_run": "true"}]
+
+
+def test_the_outcome_of_each_row_can_be_kept(rows, lectern, tmp_path):
+    lectern.job = {"state": "Succeeded", "text": "207", "result": "http://x/result"}
+    result = run("enroll", rows(f"username,course_id\na,{COURSE}\n"), "--result", tmp_path / "out.csv")
+    assert result.exit_code == 1
+    assert (tmp_path / "out.csv").read_bytes() == b"username,outcome\r\na,rejected\r\n"
+
+
+def test_a_check_sends_nothing(rows, lectern):
+    result = run("enroll", rows(f"username,course_id\na,{COURSE}\nb,{COURSE}\n"), "--check")
     assert (result.exit_code, "2 rows, 1 courses" in result.stderr) == (0, True)
     assert lectern.seen == []
 

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,63 @@ def read(tmp_path: Path, data: bytes, **options: Any) -> Tree:
 def test_every_form_of_archive_is_read(form: str, data: bytes, tmp_path: Path) -> None:
     tree = read(tmp_path, data)
     assert {path: tree.read(path) for path in tree.files} == as_bytes(COURSE)
+
+
+class Pipe(io.BytesIO):
+    """Not seekable, so that a member's sizes are written after its bytes."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise OSError
+
+    def tell(self) -> int:
+        raise OSError
+
+
+def zip_of(out: io.BytesIO, *, zip64: bool = False, system: int = 3, separator: str = "/") -> bytes:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in as_bytes({**COURSE, "static/\u00e9t\u00e9.txt": "x"}).items():
+            entry = zipfile.ZipInfo("placeholder")
+            entry.filename = f"course/{path}".replace("/", separator)
+            entry.create_system = system
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=zip64) as member:
+                member.write(data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        ("streamed", zip_of(Pipe())),
+        ("in 64 bits", zip_of(io.BytesIO(), zip64=True)),
+        ("streamed in 64 bits", zip_of(Pipe(), zip64=True)),
+        ("of Windows", zip_of(io.BytesIO(), system=0, separator="\\")),
+        # The flag that says UTF-8 is taken away, as the archiver of macOS does it.
+        (
+            "that does not say UTF-8",
+            zip_of(io.BytesIO()).replace(b"\x14\x00\x00\x08\x08\x00", b"\x14\x00\x00\x00\x08\x00"),
+        ),
+        ("of macOS", zipped({**COURSE, "static/\u00e9t\u00e9.txt": "x", "__MACOSX/._a": "x"})),
+        ("with a comment", zip_of(io.BytesIO())[:-2] + b"\x05\x00hello"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_form_of_zip_is_read(form: str, data: bytes, tmp_path: Path) -> None:
+    tree = read(tmp_path, data)
+    assert set(tree.files) == {*COURSE, "static/\u00e9t\u00e9.txt"}
+    assert tree.read("static/\u00e9t\u00e9.txt") == b"x"
+
+
+def test_a_huge_directory_is_not_read(tmp_path: Path) -> None:
+    """The number of members is asked of the end record before the directory is loaded."""
+    data = bytearray(zipped(COURSE))
+    at = data.rfind(b"PK\x05\x06")
+    data[at + 8 : at + 12] = b"\xfe\xff\xfe\xff"
+    with pytest.raises(ArchiveRefused, match="too_many_members"):
+        read(tmp_path, bytes(data))
 
 
 def test_static_files_wait_under_their_digests(tmp_path: Path) -> None:

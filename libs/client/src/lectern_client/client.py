@@ -30,7 +30,7 @@ from lectern_client.wire import FIRST_PAUSE, LONGEST_PAUSE, Wire, retry_after
 
 ARCHIVE_TYPE = "application/x-tgz"
 STEP = 256 * 1024
-JOBS_URL = "/api/enrollment_jobs/v1/jobs"
+JOBS_URL = "/api/enrollment_jobs/v1"
 Progress = Callable[[int, int], None]
 """Bytes so far, bytes in all (0 when the server does not say)."""
 
@@ -180,16 +180,25 @@ class Client(Wire):
             body["mode"] = mode
         return self._parse(self._send("POST", "/api/enrollment/v1/enrollment", json=body), Enrollment)
 
-    def start_enrollment_job(self, rows: Sequence[dict[str, str]]) -> Job:
-        """Any number of enrollments as one job; `wait_for_job` for its outcome. Columns as in `lectern_client.rows`."""
+    def start_enrollment_job(self, rows: Sequence[dict[str, str]], *, dry_run: bool = False) -> Job:
+        """Any number of enrollments as one job; `wait_for_job` for its outcome. Columns as in `lectern_client.rows`.
+
+        With *dry_run* the job says what would become of each row.
+        """
         data = _as_csv(rows)
         headers = {"Content-Type": "text/csv", "Content-Length": str(len(data))}
         headers["Idempotency-Key"] = secrets.token_urlsafe(24)
-        answer = self._send("POST", JOBS_URL, headers=headers, body=lambda: iter([data]))
+        query = {"dry_run": "true"} if dry_run else {}
+        answer = self._send("POST", f"{JOBS_URL}/enrollments", params=query, headers=headers, body=lambda: iter([data]))
         return self.job(self._parse(answer, StartedJob).job_id)
 
     def job(self, job_id: str) -> Job:
-        return self._parse(self._send("GET", f"{JOBS_URL}/{_part(job_id)}"), Job)
+        return self._parse(self._send("GET", f"{JOBS_URL}/jobs/{_part(job_id)}"), Job)
+
+    def job_result(self, job: Job | str) -> bytes:
+        """What became of each row, as CSV."""
+        job_id = job if isinstance(job, str) else job.job_id
+        return self._send("GET", f"{JOBS_URL}/jobs/{_part(job_id)}/result", params={"fmt": "csv"}).content
 
     def wait_for_job(
         self, job: Job | str, *, timeout: float = 3600.0, on_change: Callable[[Job], None] | None = None

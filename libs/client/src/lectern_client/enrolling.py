@@ -21,7 +21,11 @@ Rows = Annotated[
 def enroll(
     file: Rows,
     course: Annotated[str | None, typer.Option("--course", help="For rows that name no course_id.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file; enroll nobody.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would become of the rows.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Read the file here, and send nothing.")] = False,
+    result: Annotated[
+        Path | None, typer.Option("--result", metavar="FILE", dir_okay=False, help="Write each row's outcome, as CSV.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end of the job.")] = True,
     one_by_one: Annotated[
         bool, typer.Option("--one-by-one", help="A request for each row instead of a job: a few rows, no job API.")
@@ -31,35 +35,40 @@ def enroll(
 ) -> None:
     """Enroll the learners of a CSV file.
 
-    Columns: username, email, or external_key with program_uuid; course_id (or --course); mode, is_active, cohort. The
-    file is checked here first, then sent as one job without a rate limit. Exit code 1: some row was rejected.
+    Columns: username or email; course_id (or --course); mode, is_active, cohort. The file is checked here first, then
+    sent as one job without a rate limit, which takes global staff. Exit code 1: some row was rejected.
     """
     with failures():
         rows = list(read_rows(file, course))
         for row in rows:
             is_active(row)
-        if dry_run:
-            output.say(f"{file}: {len(rows)} rows, {len({row['course_id'] for row in rows})} courses; nobody enrolled.")
+        if check:
+            output.say(
+                f"{file}: {len(rows)} rows, {len({row['course_id'] for row in rows})} courses; nothing was sent."
+            )
             raise typer.Exit(OK)
         with client() as lectern:
             if one_by_one:
                 _enroll_each(lectern, rows, as_json=as_json)
                 return
             with output.meter(counts_bytes=False) as running:
-                job = lectern.start_enrollment_job(rows)
+                job = lectern.start_enrollment_job(rows, dry_run=dry_run)
                 if wait:
                     job = lectern.wait_for_job(job, timeout=timeout, on_change=running.show_job)
-            _finish(lectern, job, as_json=as_json)
+            if result is not None and job.result:
+                result.write_bytes(lectern.job_result(job))
+            _finish(job, as_json=as_json)
 
 
-def _finish(lectern: Client, job: Job, *, as_json: bool) -> None:
+def _finish(job: Job, *, as_json: bool) -> None:
     if as_json:
         output.print_json(job.model_dump(mode="json"))
     elif not job.has_ended:
         typer.echo(job.job_id)
     else:
-        counted = ", ".join(f"{count} {name}" for name, count in job.counts.items() if count)
-        output.say(f"Job {job.job_id}: {job.state}" + (f" ({counted})" if counted else "") + _place_of(job))
+        counted = ", ".join(f"{count} {name}" for name, count in job.outcomes.items() if count)
+        reason = f": {job.error.get('message')}" if job.error else ""
+        output.say(f"Job {job.job_id}: {job.state}{reason}" + (f" ({counted})" if counted else "") + _place_of(job))
     raise typer.Exit(FAILED if job.has_ended and not job.all_is_well else OK)
 
 

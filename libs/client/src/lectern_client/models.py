@@ -123,6 +123,14 @@ class StartedJob(_Answer):
     job_id: str
 
 
+class JobProgress(_Answer):
+    """How far a job is."""
+
+    total: int | None = None
+    done: int = 0
+    percent: int = 0
+
+
 class Job(_Answer):
     """A file of enrollments on its way."""
 
@@ -131,8 +139,11 @@ class Job(_Answer):
     state: str
     text: str | None = None
     result: str | None = None
-    percent: int = 0
-    counts: dict[str, int] = {}
+    progress: JobProgress = JobProgress()
+    good: int = 0
+    bad: int = 0
+    outcomes: dict[str, int] = {}
+    error: dict[str, object] | None = None
 
     @property
     def has_ended(self) -> bool:

@@ -39,7 +39,7 @@ class Meter:
             self._progress.update(self._bar, description=what, completed=done, total=total)
 
     def show_job(self, job: Job) -> None:
-        self.show(job.state, job.percent, 100)
+        self.show(job.state, job.progress.percent, 100)
 
     def show_task(self, task: Task) -> None:
         self.show(task.stage or task.state, task.percent, 100)

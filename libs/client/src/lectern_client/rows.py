@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lectern_client.errors import LecternError
 
-WHO = ("username", "email", "external_key")
-COLUMNS = (*WHO, "program_uuid", "course_id", "mode", "is_active", "cohort")
+WHO = ("username", "email")
+COLUMNS = (*WHO, "course_id", "mode", "is_active", "cohort")
 _TRUE, _FALSE = {"", "true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
 
 
