@@ -9,6 +9,7 @@ import pytest
 
 from common.blobs import asset_key
 from common.testing.waiting import until
+from import_export.tasks.litter import clear_litter
 from import_export.workers import ring
 
 COURSE = "course-v1:Org+Sample+2030"
@@ -316,3 +317,34 @@ async def test_the_request_id_goes_with_the_job_to_the_bus(system, archive):
         ("import_course", "follow-me-12345"),
         ("job", "follow-me-12345"),
     ]
+
+
+@pytest.mark.parametrize("address", ["v1", "option"])
+async def test_a_round_trip_is_tried_and_nothing_is_imported(system, archive, address):
+    path = f"/api/v1/imports/round_trip/{COURSE}" if address == "v1" else f"/api/v0/import/{COURSE}?round_trip=true"
+    answer = await system.http("POST", path, files={"file": ("c.tgz", archive)})
+    assert answer.status_code == 202, answer.text
+    task_id = answer.json()["task_id"]
+    task = await system.http.ended(task_id)
+    assert (task["state"], task["counts"]["round_trip_differences"], task["counts"]["outcome"]) == (
+        "Succeeded",
+        0,
+        "equal",
+    )
+    report = (await system.http("GET", f"/api/v1/imports/{task_id}/report")).json()
+    assert report["round_trip"] == {"equal": True, "count": 0, "differences": [], "changed_files": []}
+    assert system.content.commands == []
+    await clear_litter(system.resources)
+    assert await system.resources.blobs.size(f"snapshots/{task_id}") is None
+    # what was only tried is no import: the same bytes are read for themselves
+    other = await begun(system, archive)
+    command = await system.content.asked()
+    assert (command["snapshot"], command["unchanged_at"]) == (f"snapshots/{other}", None)
+    await system.content.reply(command, "unchanged")
+    await system.http.ended(other)
+
+
+async def test_a_round_trip_of_a_bad_archive_is_refused_as_an_import_is(system):
+    answer = await system.http("PUT", f"/api/v1/imports/round_trip/{COURSE}", files={"file": ("c.tgz", linked())})
+    task = await system.http.ended(answer.json()["task_id"])
+    assert (task["state"], task["error"]["code"]) == ("Failed", "link_outside")

@@ -68,3 +68,26 @@ async def test_a_failure_leads_the_report(http, db, report_url):
     await db.execute("update job set error = $1, phase = 'done', state = 'Failed'", error)
     first = (await http("GET", report_url)).json()["entries"][0]
     assert (first["code"], first["file"], first["severity"]) == ("link_outside", "static/x", "error")
+
+
+async def test_what_a_round_trip_changes_is_in_each_form(http, db, report_url):
+    found = {
+        "equal": False,
+        "count": 1,
+        "differences": [
+            {"kind": "block", "key": "html@x", "part": "settings.due", "before": '"2030"', "after": None},
+        ],
+        "changed_files": ["html/x.xml"],
+    }
+    report = orjson.dumps({"entries": [], "counts": {}, "round_trip": found}).decode()
+    await db.execute("update job set report = $1", report)
+    said = (await http("GET", report_url)).json()
+    assert said["round_trip"] == found
+    assert [(entry["code"], entry["file"]) for entry in said["entries"]] == [
+        ("round_trip_difference", None),
+        ("round_trip_file", "html/x.xml"),
+    ]
+    sentence = 'block html@x settings.due: "2030" becomes nothing.'
+    assert said["entries"][0]["message"] == sentence
+    rows = list(csv.DictReader(io.StringIO((await http("GET", f"{report_url}?format=csv")).text)))
+    assert rows[0]["message"] == sentence

@@ -21,7 +21,7 @@ async def test_a_form_may_call_the_archive_by_any_of_three_names(http, db, field
     assert (job["filename"], job["state"], job["options"]) == (
         "my course.tar.gz",
         "Pending",
-        '{"links": "refuse", "strict": false, "dry_run": true, "publish": true}',
+        '{"links": "refuse", "strict": false, "dry_run": true, "publish": true, "round_trip": false}',
     )
     assert answer.headers["location"] == answer.json()["url"] == f"http://lectern.test/api/v0/tasks/{job['id']}"
 

@@ -1,6 +1,7 @@
 """From a request to a task: who may, what came, whole or in parts, and the job in one transaction with the answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -67,6 +68,8 @@ class Beginning:
     settings: Settings
     caller: Caller
     standing: Standing
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Options that the address itself says."""
     filename: str = ""
 
     @property
@@ -76,7 +79,7 @@ class Beginning:
     async def carry_out(self) -> Begun | Partly:
         """Raises the refusals of uploads and imports."""
         query = self.request.query_params
-        early = read_import_request(query)
+        early = read_import_request(query, self.fixed)
         checksum = announced_checksum(self.request.headers, query)
         if early.busy == "refuse":
             await self._refuse_busy()
@@ -86,7 +89,7 @@ class Beginning:
             return await self._progress(place)
         async with receive_body(self.request, self.settings, form_names=FORM_NAMES) as upload:
             self.filename = printable(upload.filename or query.get("filename", ""))
-            asked = read_import_request(upload.fields, query)
+            asked = read_import_request(upload.fields, query, self.fixed)
             checksum = announced_checksum(self.request.headers, query, upload.fields)
             if place is not None and not place.is_whole:
                 return await self._take_part(upload, place, asked, checksum)
@@ -160,7 +163,7 @@ class Beginning:
             earlier = await find_same_archive(
                 session, digest=upload.digest, course_id=self.standing.course_id, links=asked.links
             )
-        if earlier is not None and await exists(self.resources.blobs, str(earlier.snapshot)):
+        if earlier is not None and not asked.round_trip and await exists(self.resources.blobs, str(earlier.snapshot)):
             try:
                 return await self._begin(upload, asked, earlier=earlier, partial=partial)
             except SnapshotSuperseded:
@@ -217,14 +220,16 @@ class Beginning:
         return None
 
 
-async def open_beginning(course: str, request: Request, caller: Caller) -> Beginning:
+async def open_beginning(
+    course: str, request: Request, caller: Caller, *, fixed: Mapping[str, str] | None = None
+) -> Beginning:
     """Authorize first, read the body then: a caller without rights uploads nothing."""
     resources: Resources = request.state.resources
     settings = resources.settings
     if not isinstance(settings, Settings):
         raise TypeError(settings)
     standing = await require_author(resources, caller, course, may_create=True)
-    return Beginning(request, resources, settings, caller, standing)
+    return Beginning(request, resources, settings, caller, standing, fixed or {})
 
 
 async def begin_import(course: str, request: Request, caller: Caller) -> Begun | Partly:

@@ -23,6 +23,7 @@ async def find_same_archive(session: AsyncSession, *, digest: str | None, course
             Job.snapshot.is_not(None),
             Job.options["links"].astext == links,
             Job.options["dry_run"].astext == "false",
+            Job.options["round_trip"].astext.is_distinct_from("true"),
         )
         .order_by(Job.created_at.desc())
         .limit(1)
@@ -52,6 +53,7 @@ async def find_what_it_made(session: AsyncSession, job: Job) -> tuple[str, str] 
             Job.state == State.SUCCEEDED.value,
             Job.snapshot_digest == job.snapshot_digest,
             Job.options["dry_run"].astext == "false",
+            Job.options["round_trip"].astext.is_distinct_from("true"),
             Job.options["publish"].astext == str(job.option("publish")).lower(),
             Job.draft_guid.is_not(None),
             Job.published_guid.is_not(None),

@@ -8,7 +8,7 @@ from common.app import raw_path
 from common.identity import CallerDep
 from common.resources import Resources
 from import_export.courses.queries import require_author
-from import_export.imports.beginning import Begun, Partly, begin_import
+from import_export.imports.beginning import Begun, Partly, begin_import, open_beginning
 from import_export.imports.errors import MissingParameter
 from import_export.tasks.errors import TaskNotFound
 from import_export.tasks.models import Kind, State
@@ -35,6 +35,19 @@ BODY = {
 
 
 @router.api_route(
+    "/api/v1/imports/round_trip/{course:path}",
+    methods=["POST", "PUT"],
+    status_code=202,
+    response_model=TaskStarted,
+    openapi_extra=BODY,
+)
+async def try_round_trip(course: str, request: Request, caller: CallerDep) -> Response:
+    """What would differ in a course after import, export and import again? Nothing is imported; the report tells."""
+    beginning = await open_beginning(course, request, caller, fixed={"round_trip": "true"})
+    return _answer(request, await beginning.carry_out())
+
+
+@router.api_route(
     "/api/v1/imports/{course:path}",
     methods=["POST", "PUT"],
     status_code=202,
@@ -50,7 +63,10 @@ BODY = {
 )
 async def import_course(course: str, request: Request, caller: CallerDep) -> Response:
     """Replace a course by an archive, whole or not at all; the course is created where the caller may."""
-    came = await begin_import(course, request, caller)
+    return _answer(request, await begin_import(course, request, caller))
+
+
+def _answer(request: Request, came: Begun | Partly) -> Response:
     if isinstance(came, Begun):
         return Response(came.body, 202, {"Location": came.url}, media_type="application/json")
     return partly(request, came)

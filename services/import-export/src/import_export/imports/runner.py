@@ -13,9 +13,10 @@ from import_export.settings import Settings
 from import_export.spool import spool_folder
 from import_export.tasks.litter import note_litter
 from import_export.tasks.models import Json, State
+from import_export.tasks.operations import finish_job
 from import_export.tasks.worker import Held, JobFailed
 from olx.limits import Limits
-from olx.parser_process import ParserProcess, SpooledAsset
+from olx.parser_process import ParseAnswer, ParserProcess, SpooledAsset
 
 # Where the snapshot lies, the report, and the snapshot's SHA-256.
 Read = tuple[str, Json, str | None]
@@ -39,6 +40,9 @@ class Importer:
     async def work(self, held: Held) -> None:
         """Ends with the command in the outbox. Raises `JobFailed`, `LeaseLost`."""
         job = held.job
+        if job.option("round_trip"):
+            await self._try_round_trip(held)
+            return
         known = await self._known(held)
         snapshot, report, digest = known or await self._read(held)
         if job.option("strict"):
@@ -74,32 +78,56 @@ class Importer:
             return None
         return earlier.snapshot, earlier.report or {}, earlier.snapshot_digest
 
+    async def _try_round_trip(self, held: Held) -> None:
+        """Read, compare with what an export would be read as, and that is the end."""
+        with spool_folder(self._settings, "read-") as folder:
+            answer, _ = await self._parse(held, folder)
+        found = answer.round_trip or {}
+        report = answer.report | {"round_trip": found}
+        counts = report.get("counts")
+        if held.job.option("strict"):
+            refuse_errors(report)
+        async with held.row() as (session, row):
+            row.report = report
+            row.counts = (dict(counts) if isinstance(counts, dict) else {}) | {
+                "round_trip_differences": found.get("count", 0),
+                "outcome": "equal" if found.get("equal") is True else "different",
+            }
+            await finish_job(session, row, State.SUCCEEDED, now=datetime.now(UTC))
+
     async def _read(self, held: Held) -> Read:
         job, blobs = held.job, held.resources.blobs
-        if not await exists(blobs, job.upload_key):
-            raise JobFailed("upload_gone", "Uploaded Tar file not found. Try again.")
         with spool_folder(self._settings, "read-") as folder:
-            archive = blobs.local_path(job.upload_key) or await fetch(blobs, job.upload_key, folder / "archive")
-            spool = folder / "files"
-            spool.mkdir()
-            answer = await self._reader.parse(
-                archive,
-                spool,
-                course_id=job.course_id,
-                filename=job.filename or "course.tar.gz",
-                links="skip" if job.options["links"] == "skip" else "refuse",
-                limits=self._limits,
-                timeout=self._limits.seconds + PATIENCE_SECONDS,
-            )
-            if not answer.ok or answer.snapshot is None:
-                code, message = answer.code or "unreadable", answer.message or "The archive cannot be read."
-                raise JobFailed(code, message, member=answer.member, report=answer.report)
+            answer, read = await self._parse(held, folder)
             await held.progress(State.VERIFYING, "Storing files", 50)
             await stage_assets(blobs, answer.assets)
             snapshot = f"snapshots/{job.id}"
-            digest = await asyncio.to_thread(digest_of, answer.snapshot)
-            await put_file(blobs, snapshot, answer.snapshot)
+            digest = await asyncio.to_thread(digest_of, read)
+            await put_file(blobs, snapshot, read)
             return snapshot, answer.report, digest
+
+    async def _parse(self, held: Held, folder: Path) -> tuple[ParseAnswer, Path]:
+        """The answer and the snapshot in it. Raises `JobFailed` with the reader's refusal."""
+        job, blobs = held.job, held.resources.blobs
+        if not await exists(blobs, job.upload_key):
+            raise JobFailed("upload_gone", "Uploaded Tar file not found. Try again.")
+        archive = blobs.local_path(job.upload_key) or await fetch(blobs, job.upload_key, folder / "archive")
+        spool = folder / "files"
+        spool.mkdir()
+        answer = await self._reader.parse(
+            archive,
+            spool,
+            course_id=job.course_id,
+            filename=job.filename or "course.tar.gz",
+            links="skip" if job.options["links"] == "skip" else "refuse",
+            limits=self._limits,
+            round_trip=job.option("round_trip"),
+            timeout=self._limits.seconds + PATIENCE_SECONDS,
+        )
+        if not answer.ok or answer.snapshot is None:
+            code, message = answer.code or "unreadable", answer.message or "The archive cannot be read."
+            raise JobFailed(code, message, member=answer.member, report=answer.report)
+        return answer, answer.snapshot
 
 
 def digest_of(path: Path) -> str:

@@ -36,7 +36,11 @@ async def get_report(task_id: str, request: Request, caller: CallerDep, format: 
         return Response(report_csv(report), headers=headers, media_type="text/csv; charset=utf-8")
     if html:
         return page_response(_page(report, task_out(job, request_base(request)), user=caller.username))
-    return JSONResponse(report.model_dump(mode="json"), headers={"Vary": "Accept"})
+    return JSONResponse(report.model_dump(mode="json", exclude=_absent(report)), headers={"Vary": "Accept"})
+
+
+def _absent(report: ReportOut) -> set[str]:
+    return {"round_trip"} if report.round_trip is None else set()
 
 
 def _page(report: ReportOut, task: TaskOut, *, user: str | None) -> str:

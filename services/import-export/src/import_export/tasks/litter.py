@@ -46,7 +46,8 @@ async def leave_behind(session: AsyncSession, job: Job) -> None:
     keys = {job.upload_key}
     if job.kind == Kind.IMPORT:
         await lock_course(session, job.course_id)
-    if job.kind == Kind.IMPORT and job.state == State.SUCCEEDED and not job.option("dry_run"):
+    changes = not (job.option("dry_run") or job.option("round_trip"))
+    if job.kind == Kind.IMPORT and job.state == State.SUCCEEDED and changes:
         if job.snapshot:
             await session.flush()
             place = {"course_id": job.course_id, "snapshot": job.snapshot}

@@ -19,6 +19,8 @@ class ImportOptions(BaseModel):
     links: Literal["refuse", "skip"] = "refuse"
     strict: bool = False
     publish: bool = True
+    round_trip: bool = False
+    """Only try what would differ after import, export and import again; nothing is imported."""
 
 
 class Provenance(BaseModel):
