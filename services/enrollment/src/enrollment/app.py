@@ -13,6 +13,7 @@ from enrollment.cohorts import routes as cohorts
 from enrollment.consumers import subscriptions
 from enrollment.course_copies.reconcile import reconcile
 from enrollment.enrollments import routes as enrollments
+from enrollment.jobs import routes as jobs
 from enrollment.program_enrollments import learner_routes as learner_programs
 from enrollment.program_enrollments import routes as program_enrollments
 from enrollment.reports.routes import build_router as build_reports
@@ -45,6 +46,7 @@ def create_app(resources: Resources) -> FastAPI:
             cohorts.router,
             learner_programs.router,
             program_enrollments.router,
+            jobs.router,
             parking,
         ],
         errors=ERRORS,

@@ -15,3 +15,7 @@ class Settings(ServiceSettings):
     waiting_program_days: int = 60
     # sandboxes only: `POST /api/program_enrollments/v1/integration-reset`
     program_reset: bool = False
+    # the largest file a job takes; the gateway has a limit of its own
+    job_upload_bytes: int = 200_000_000
+    # how long ended jobs, their files and results are kept, and can be undone
+    job_retention_days: int = 30

@@ -15,6 +15,8 @@ from enrollment.commands.operations import CommandHandler, forget_answers
 from enrollment.consumers import command_handler
 from enrollment.course_copies.operations import count_seats
 from enrollment.enrollments.changes import RacedError
+from enrollment.jobs.operations import forget_jobs
+from enrollment.jobs.running import Runner
 from enrollment.program_enrollments.linking import realise_due
 from enrollment.program_enrollments.maintenance import expire_waiting
 from enrollment.retirement.operations import scrub_history
@@ -52,7 +54,13 @@ def background(resources: Resources) -> Sequence[Callable[[], Awaitable[None]]]:
     async def waiting() -> None:
         await _forever(lambda: expire_program_enrollments(resources, settings.waiting_program_days), _HOUR)
 
-    return deferred, seats, names, old, links, waiting
+    runner = Runner(resources, timedelta(seconds=settings.deferred_seconds), settings.sweep_seconds)
+
+    async def finished() -> None:
+        await _forever(lambda: forget_finished_jobs(resources, settings.job_retention_days), _HOUR)
+
+    # two, so that a short job need not wait for a long one
+    return deferred, seats, names, old, links, waiting, finished, runner.run, runner.run
 
 
 async def finish_deferred(resources: Resources, handler: CommandHandler) -> None:
@@ -95,6 +103,17 @@ async def scrub_names(resources: Resources) -> None:
     while left:
         async with resources.sessions.begin() as session:
             left = await scrub_history(await raw(session))
+
+
+async def forget_finished_jobs(resources: Resources, days: int) -> None:
+    """Jobs that ended so many days ago, and their files; the files last, so that no job names one that is gone."""
+    while True:
+        async with resources.sessions.begin() as session:
+            keys = await forget_jobs(await raw(session), now=datetime.now(UTC), days=days)
+        for key in keys:
+            await resources.blobs.delete(key)
+        if not keys:
+            return
 
 
 async def _forget(resources: Resources, days: timedelta) -> None:

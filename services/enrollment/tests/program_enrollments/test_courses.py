@@ -71,12 +71,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-async def test_refusals_store_nothing(programs, case):
-    body, status, expected = REFUSED[case]
-    for method in ("POST", "PUT"):
-        answer = await programs.course(method, body)
-        assert (answer.status_code, answer.json()) == (status, expected)
+async def test_refusals_store_nothing(programs):
+    for case, (body, status, expected) in REFUSED.items():
+        for method in ("POST", "PUT"):
+            answer = await programs.course(method, body)
+            assert (answer.status_code, answer.json()) == (status, expected), case
     assert await programs.stored() == []
 
 

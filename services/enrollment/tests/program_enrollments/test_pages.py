@@ -82,34 +82,34 @@ def cursor(text):
     return base64.b64encode(text.encode()).decode()
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "count"),
-    [
-        ("cursor=", 200, 5),
-        ("cursor=!!!", 200, 5),
-        ("cursor=abc", 404, None),
-        (f"cursor={cursor('p=x')}", 404, None),
-        (f"cursor={cursor('p=' + '9' * 30)}", 404, None),
-        (f"cursor={cursor('p=9223372036854775807')}", 200, 0),
-        (f"cursor={cursor('p=-5')}", 200, 5),
-        (f"cursor={cursor('r=2&p=1')}", 404, None),
-        (f"cursor={cursor('r=1')}&page_size=2", 200, 2),
-        ("cursor=" + "A" * 3000, 200, 5),
-        ("cursor=%00", 200, 5),
-        ("cursor=%C3%A9", 404, None),
-        ("page_size=0", 200, 5),
-        ("page_size=-3", 200, 5),
-        ("page_size=abc", 200, 5),
-        ("page_size=%D9%A3", 200, 5),
-        ("page_size=3", 200, 3),
-        ("page_size=" + "9" * 40, 200, 5),
-        ("page_size=2&page_size=3", 200, 3),
-    ],
-)
-async def test_cursors_and_sizes_as_clients_send_them(client, program, query, status, count):
-    for url in lists(program):
-        answer = await client.send("GET", f"{url}?{query}", STAFF)
-        assert answer.status_code == status
+PLACES = [
+    ("cursor=", 200, 5),
+    ("cursor=!!!", 200, 5),
+    ("cursor=abc", 404, None),
+    (f"cursor={cursor('p=x')}", 404, None),
+    (f"cursor={cursor('p=' + '9' * 30)}", 404, None),
+    (f"cursor={cursor('p=9223372036854775807')}", 200, 0),
+    (f"cursor={cursor('p=-5')}", 200, 5),
+    (f"cursor={cursor('r=2&p=1')}", 404, None),
+    (f"cursor={cursor('r=1')}&page_size=2", 200, 2),
+    ("cursor=" + "A" * 3000, 200, 5),
+    ("cursor=%00", 200, 5),
+    ("cursor=%C3%A9", 404, None),
+    ("page_size=0", 200, 5),
+    ("page_size=-3", 200, 5),
+    ("page_size=abc", 200, 5),
+    ("page_size=%D9%A3", 200, 5),
+    ("page_size=3", 200, 3),
+    ("page_size=" + "9" * 40, 200, 5),
+    ("page_size=2&page_size=3", 200, 3),
+]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_cursors_and_sizes_as_clients_send_them(client, program, number):
+    for query, status, count in PLACES:
+        answer = await client.send("GET", f"{lists(program)[number]}?{query}", STAFF)
+        assert answer.status_code == status, query
         if count is None:
             assert answer.json()["developer_message"] == "Invalid cursor"
         else:
