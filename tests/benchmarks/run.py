@@ -17,11 +17,12 @@ from imports import import_rows
 from latency import latency_rows
 from measure import Row, report
 from memory import large_rows, memory_rows
+from programs import program_rows
 
 from common.testing.system import System, running_system
 from gateway import gateway_rows
 
-GROUPS = ("memory", "latency", "import", "gateway", "catalog", "content", "bulk")
+GROUPS = ("memory", "latency", "import", "gateway", "catalog", "content", "bulk", "programs")
 
 
 async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
@@ -44,6 +45,8 @@ async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
             rows += await authoring_rows(system)
         if "bulk" in groups:
             rows += await bulk_rows(system, admin)
+        if "programs" in groups:
+            rows += await program_rows(system, admin)
     return rows
 
 

@@ -17,14 +17,16 @@ DEFAULT_SIZE: Final = 100
 MAX_SIZE: Final = 1000
 _MAX_ID: Final = 2**63 - 1
 
-# index program_enrollment_page, then account_pkey
+# Index program_enrollment_page, then account_pkey. Compared as whole rows, so that no other index will do: with
+# `program_uuid = $1 order by id` a program of few keys could be looked for all through the primary key.
 _PROGRAM: Final = """
 select e.id, '{{"student_key":' || to_json(e.external_user_key) || ',"status":' || to_json(e.status)
   || ',"account_exists":' || (e.user_id is not null)::text || ',"curriculum_uuid":"' || e.curriculum_uuid || '"'
   || case when $4 then ',"username":' || to_json(coalesce(a.username, '')) else '' end
   || case when $5 then ',"email":' || to_json(coalesce(a.email, '')) else '' end || '}}' as item
 from program_enrollment e left join account a on a.user_id = e.user_id
-where e.program_uuid = $1 and e.id {comparison} $2 order by e.id {direction} limit $3
+where (e.program_uuid, e.id) {comparison} ($1::uuid, $2::bigint) and e.program_uuid {until} $1
+order by e.program_uuid {direction}, e.id {direction} limit $3
 """
 # Index program_course_enrollment_page, then primary keys. A wish just sent to content counts before it is heard back.
 _COURSE: Final = """
@@ -35,10 +37,12 @@ select c.id, '{{"student_key":' || to_json(e.external_user_key) || ',"status":"'
       else exists (select from team_member t where t.course_key = $6 and t.user_id = e.user_id
         and t.role = 'staff' and not t.removed) end)::text else '' end || '}}' as item
 from program_course_enrollment c join program_enrollment e on e.id = c.program_enrollment_id
-where c.program_uuid = $1 and c.course_n = $4 and c.id {comparison} $2 order by c.id {direction} limit $3
+where (c.program_uuid, c.course_n, c.id) {comparison} ($1::uuid, $4::bigint, $2::bigint)
+  and (c.program_uuid, c.course_n) {until} ($1, $4)
+order by c.program_uuid {direction}, c.course_n {direction}, c.id {direction} limit $3
 """
-_FORWARD: Final = {"comparison": ">", "direction": "asc"}
-_BACKWARD: Final = {"comparison": "<", "direction": "desc"}
+_FORWARD: Final = {"comparison": ">", "until": "<=", "direction": "asc"}
+_BACKWARD: Final = {"comparison": "<", "until": ">=", "direction": "desc"}
 _PROGRAM_PAGES: Final = _PROGRAM.format(**_FORWARD), _PROGRAM.format(**_BACKWARD)
 _COURSE_PAGES: Final = _COURSE.format(**_FORWARD), _COURSE.format(**_BACKWARD)
 
