@@ -78,7 +78,7 @@ async def find_standing(connection: Connection, course: CourseKey, user_id: int 
 
 
 async def find_account(connection: Connection, username: str) -> Account | None:
-    row = await connection.fetchrow(_ACCOUNT, username)
+    row = await connection.fetchrow(_ACCOUNT, username) if "\0" not in username else None
     return Account(row["user_id"], row["username"], row["is_active"], row["is_staff"], row["email"]) if row else None
 
 

@@ -5,6 +5,7 @@ from uuid import uuid4
 import orjson
 
 from common.keys import CourseKey
+from common.testing.identity import a_caller
 from content.announcements.queries import COMMAND, announce
 from content.events import CourseDeleted, CoursePublished, CourseTeamChanged
 
@@ -52,3 +53,18 @@ async def test_everything_is_said_again_as_its_events_said_it(bus, a_draft, clie
     )
     assert items.keys() >= {key for key in events if key[0] == CoursePublished.type}
     assert items.keys() >= {key for key in events if key[0] == CourseTeamChanged.type}
+
+
+async def test_libraries_and_courses_with_nothing_published_are_said_again_as_they_were_announced(bus, a_draft, client):
+    admin = a_caller("admin", staff=True)
+    await bus.import_course(a_draft())
+    await client.request("DELETE", "/course/course-v1:Org+Demo+1/branch/published", admin)
+    library = {"org": "Org", "library": "Lib", "display_name": "Problems"}
+    assert (await client.post("/api/content/v1/libraries", admin, json=library)).status_code == 201
+    rows = await bus.resources.pool.fetch("select type, payload from outbox order by position")
+    last = {row["payload"]["course_id"]: row["payload"] for row in rows if row["type"] == CoursePublished.type}
+    pages = await _say_all(bus, uuid4())
+    said = [item for page in pages if page.get("of") == CoursePublished.type for item in page["items"]]
+    items = {item["course_id"]: item for item in said}
+    assert items == last
+    assert items["course-v1:Org+Demo+1"]["course"]["visible_to_staff_only"] is True

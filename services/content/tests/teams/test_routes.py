@@ -68,3 +68,37 @@ async def test_a_course_staff_member_reads_the_team_and_may_not_change_it(client
     await client.request("PUT", f"{TEAM}/bob", ADMIN, json={"role": "staff"})
     assert (await client.get(TEAM, BOB)).status_code == 200
     assert (await client.request("PUT", f"{TEAM}/bob", BOB, json={"role": "instructor"})).status_code == 403
+
+
+async def test_the_last_instructor_stays_unless_global_staff_decide_otherwise(client, bus, demo):
+    robot = a_caller("robot")
+    await bus.account(BOB, robot)
+    for method, body in (("DELETE", None), ("PUT", STAFF)):
+        answer = await client.request(method, f"{TEAM}/robot", robot, json=body)
+        assert (answer.status_code, answer.json()["error_code"]) == (409, "last_instructor")
+    assert (await client.request("PUT", f"{TEAM}/bob", robot, json={"role": "instructor"})).status_code == 200
+    assert (await client.request("DELETE", f"{TEAM}/robot", robot)).status_code == 204
+    assert (await client.request("DELETE", f"{TEAM}/bob", ADMIN)).status_code == 204
+    assert (await client.get(TEAM, ADMIN)).json()["members"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (f"{TEAM}/%00", STAFF, 404),
+        (f"{TEAM}/{'x' * 5000}", STAFF, 404),
+        (f"{TEAM}/bob", {}, 400),
+        (f"{TEAM}/bob", {"role": None}, 400),
+        (f"{TEAM}/bob", {"role": ["staff"]}, 400),
+        (f"{TEAM}/bob", {"role": "staff", "more": 1}, 400),
+        (f"{TEAM}/bob", [], 400),
+        ("/api/content/v1/course_team/%00/bob", STAFF, 404),
+    ],
+)
+async def test_bad_changes_of_a_team_are_refused_and_change_nothing(client, bus, demo, path, body, status):
+    await bus.account(BOB)
+    before = await bus.announced()
+    answer = await client.request("PUT", path, ADMIN, json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert await bus.announced() == before

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.database import raw
 from common.messaging.announcing import Item, Source, announcing
-from content.courses.announcing import course_settings
+from content.courses.announcing import NOTHING_PUBLISHED, course_settings
 from content.events import (
     AnnounceAgain,
     ContentAnnounced,
@@ -23,11 +23,12 @@ _PUBLISHED = """
 select c.course_key, c.spelling, c.announced, c.org, c.number, c.run, c.creator, c.source,
   p.guid as published, coalesce(d.guid, p.guid) as draft,
   (select b.settings from block b
-    where b.branch_id = p.id and b.to_version is null and b.parent_id is null and b.type = 'course') as settings,
+    where b.branch_id = p.id and b.to_version is null and b.parent_id is null and b.type in ('course', 'library'))
+  as settings,
   (select jsonb_object_agg(regexp_replace(b.block_id, '^.*@', ''), f.fields->'data')
     from block b left join definition f on f.guid = b.definition
     where b.branch_id = p.id and b.to_version is null and b.type = 'about') as about
-from course c join branch p on p.course_key = c.course_key and p.name = 'published'
+from course c join branch p on p.course_key = c.course_key and p.name in ('published', 'library')
 left join branch d on d.course_key = c.course_key and d.name = 'draft'
 where c.course_key > $1 and c.deleted_at is null order by c.course_key limit $2"""
 _DELETED = """
@@ -55,7 +56,7 @@ async def read_published(session: AsyncSession, after: str, limit: int) -> Seque
             run=row["run"],
             created_by=row["creator"],
             source=row["source"],
-            course=course_settings(row["settings"] or {}),
+            course=course_settings(NOTHING_PUBLISHED if row["settings"] is None else row["settings"]),
             about=about,
         )
         found.append((row["course_key"], state.model_dump(mode="json")))

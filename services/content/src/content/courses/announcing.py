@@ -27,6 +27,9 @@ _INTEGERS = frozenset({"max_student_enrollments_allowed"})
 _NUMBERS = frozenset({"days_early_for_beta", "minimum_grade_credit"})
 _LISTS = frozenset({"pre_requisite_courses"})
 
+# A course whose whole published branch was taken away is there for its team alone.
+NOTHING_PUBLISHED: Mapping[str, object] = {"visible_to_staff_only": True}
+
 _COUNT = "update course set announced = announced + $2 where course_key = $1 returning *"
 _HEADS = "select name, guid from branch where course_key = $1"
 _SAID = """
@@ -93,8 +96,7 @@ async def announce_course(
     """
     row = await connection.fetchrow(_COUNT, course.canonical, 2 if created else 1)
     heads = {item["name"]: item["guid"].hex() for item in await connection.fetch(_HEADS, course.canonical)}
-    # a course whose whole published branch was taken away is there for its team alone
-    settings: Mapping[str, object] = {"visible_to_staff_only": True}
+    settings = NOTHING_PUBLISHED
     about: dict[str, str | None] = {}
     for said in await connection.fetch(_SAID, course.canonical):
         if said["type"] == "about":

@@ -24,9 +24,9 @@ from content.courses.fields import MAX_TEXT, read_settings
 from content.courses.operations import Creator
 from content.courses.queries import get_course_key, list_libraries
 from content.courses.schemas import CreatedCourse, LibraryOut, NewCourse, NewLibrary
-from content.idempotent import once
 from content.lifecycle.errors import SourceUnknown
 from content.lifecycle.reruns import rerun_course
+from content.once import once
 
 router = APIRouter(tags=["courses"])
 M = TypeVar("M", bound=BaseModel)

@@ -39,7 +39,7 @@ from content.history.schemas import (
     RevertIn,
     VersionOut,
 )
-from content.idempotent import once
+from content.once import once
 from content.versions.operations import Author
 
 router = APIRouter(prefix="/api/content/v1", tags=["versions"])

@@ -14,11 +14,11 @@ from content.access import Standing, find_standing, require_team
 from content.bodies import if_match, read_bytes
 from content.courses.errors import CourseNotFound
 from content.courses.queries import Place, find_place
-from content.idempotent import once
 from content.lifecycle.errors import MayNotDelete, NotDeleted, OnlyBranch, WholeCourse
 from content.lifecycle.operations import delete_branch, delete_course, restore_course
 from content.lifecycle.queries import list_deleted
 from content.lifecycle.schemas import DeletedOut, RestoredOut
+from content.once import once
 from content.versions.models import DRAFT, PUBLISHED
 from content.versions.operations import Author
 from content.versions.queries import Connection

@@ -1,6 +1,6 @@
 """Refusals about teams."""
 
-from common.errors import Forbidden, NotFound
+from common.errors import Conflict, Forbidden, NotFound
 
 
 class UserNotFound(NotFound):
@@ -19,3 +19,9 @@ class NotInstructor(Forbidden):
     """Only the instructors of a course and global staff manage its team."""
 
     code = "instructor_required"
+
+
+class LastInstructor(Conflict):
+    """A course keeps an instructor: make somebody else one first."""
+
+    code = "last_instructor"

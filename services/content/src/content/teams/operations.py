@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common.keys import CourseKey
 from common.messaging import outbox
 from content.events import CourseTeamChanged, TeamMember
+from content.teams.errors import LastInstructor
 
 Role = Literal["instructor", "staff"]
 
 # The course row is the lock: versions of members are given in the order in which changes commit.
 _LOCK = "select team_version from course where course_key = $1 and deleted_at is null for update"
 _FIND = "select role, removed from course_team where course_key = $1 and user_id = $2"
+_INSTRUCTORS = "select count(*) from course_team where course_key = $1 and role = 'instructor' and not removed"
 _PUT = """
 insert into course_team as t (course_key, user_id, username, role, removed, version)
 values ($1, $2, $3, $4, $5, $6)
@@ -42,8 +44,12 @@ async def set_role(
     user_id: int,
     username: str,
     role: Role | None,
+    keep_instructor: bool = False,
 ) -> bool | None:
-    """Give a person a role, or (None) take it away; False when nothing changed, None when there is no such course."""
+    """Give a person a role, or (None) take it away; False when nothing changed, None when there is no such course.
+
+    Raises `LastInstructor` where *keep_instructor* and nobody would be left to manage the team.
+    """
     version = await connection.fetchval(_LOCK, course.canonical)
     if version is None:
         return None
@@ -51,6 +57,9 @@ async def set_role(
     held = now["role"] if now and not now["removed"] else None
     if held == role:
         return False
+    last = held == "instructor" and await connection.fetchval(_INSTRUCTORS, course.canonical) == 1
+    if keep_instructor and last:
+        raise LastInstructor
     kept = role or (now["role"] if now else "staff")
     await connection.execute(_PUT, course.canonical, user_id, username, kept, role is None, version + 1)
     await connection.execute(_COUNT, course.canonical, version + 1)

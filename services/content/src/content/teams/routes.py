@@ -44,7 +44,13 @@ async def put_member(request: Request, place: str, body: RoleIn, session: WriteS
     if account is None:
         raise UserNotFound(f"No account is called {username}.")
     changed = await set_role(
-        session, await raw(session), course, user_id=account.user_id, username=account.username, role=body.role
+        session,
+        await raw(session),
+        course,
+        user_id=account.user_id,
+        username=account.username,
+        role=body.role,
+        keep_instructor=not caller.is_staff,
     )
     if changed is None:
         raise CourseNotFound
@@ -53,14 +59,23 @@ async def put_member(request: Request, place: str, body: RoleIn, session: WriteS
 
 @router.delete("/{place:path}", status_code=204, summary="Take somebody's role away")
 async def delete_member(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
-    """`…/{course}/{username}`; for instructors of the course and global staff."""
+    """`…/{course}/{username}`; for instructors of the course and global staff. The last instructor stays, unless global
+    staff decide otherwise."""
     resources: Resources = request.state.resources
     course, username = await _member(resources, place, caller)
     members = await list_members(resources.pool, course.canonical)
     member = next((found for found in members if found.username == username), None)
     if member is None:
         raise NotAMember
-    await set_role(session, await raw(session), course, user_id=member.user_id, username=member.username, role=None)
+    await set_role(
+        session,
+        await raw(session),
+        course,
+        user_id=member.user_id,
+        username=member.username,
+        role=None,
+        keep_instructor=not caller.is_staff,
+    )
     return Response(status_code=204)
 
 
