@@ -20,12 +20,9 @@ select {_VERSION_COLUMNS}, v.branch_id
 from version v join branch br on br.id = v.branch_id join course c using (course_key)
 where v.guid = $1 and c.deleted_at is null"""
 # version_pkey, backwards from the cursor: a page costs its own rows, wherever it is
-_PAGE = f"""
-select {_VERSION_COLUMNS}, v.branch_id
-from branch br join course c using (course_key)
-join version v on v.branch_id = br.id and v.number < $3
-where br.course_key = $1 and br.name = $2 and c.deleted_at is null
-order by v.number desc limit $4"""
+_PAGE = """
+select guid, number, previous, original, edited_by, editor, edited_on, reason, source from version
+where branch_id = $1 and number < $2 order by number desc limit $3"""
 # block_past, backwards from the cursor; its neighbours by the same index, one row each
 _FORMS = """
 select b.block_id, b.type, b.parent_id, b.definition, b.settings, b.children, b.extra, b.digest,
@@ -189,11 +186,11 @@ async def find_branch(connection: Connection, course_key: str, name: str) -> Bra
     return BranchHead(row["id"], row["name"], row["head"], row["guid"].hex()) if row else None
 
 
-async def list_versions(
-    connection: Connection, course_key: str, branch: str, *, before: int, limit: int
-) -> list[Version]:
+async def list_versions(connection: Connection, branch: BranchHead, *, before: int, limit: int) -> list[Version]:
     """Versions of a branch with a number below *before*, newest first."""
-    return [_version(row) for row in await connection.fetch(_PAGE, course_key, branch, before, limit)]
+    # no higher than the head: with a bound beyond every number the planner expects half the table
+    bound = min(before, branch.number + 1)
+    return [_version(row) for row in await connection.fetch(_PAGE, branch.id, bound, limit)]
 
 
 async def list_forms(

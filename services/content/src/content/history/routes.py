@@ -59,7 +59,7 @@ async def get_history(
     if where.block is not None:
         block_id = await get_block_id(resources, branch, where)
         return await _block_history(request, standing.spelling, where.course, branch, block_id, before, size)
-    found = await list_versions(resources.pool, where.course.canonical, branch.name, before=before, limit=size + 1)
+    found = await list_versions(resources.pool, branch, before=before, limit=size + 1)
     cursor = str(found[size - 1].number) if len(found) > size else None
     return HistoryOut(
         course_id=standing.spelling,
