@@ -27,12 +27,13 @@ select exists (
   join block d on d.branch_id = h.d and d.block_id = w.block_id and d.to_version is null
   left join block p on p.branch_id = h.p and p.block_id = d.block_id and p.to_version is null
   where p.digest is distinct from d.digest)"""
+# The branches as parameters, so that each side is its own part of block_live or block_from and no more.
 _CHANGED = """
-select d.block_id
-from branch dh join branch ph on ph.course_key = dh.course_key and ph.name = 'published'
-join block d on d.branch_id = dh.id and d.to_version is null and d.type not like '$%'
-left join block p on p.branch_id = ph.id and p.block_id = d.block_id and p.to_version is null
-where dh.course_key = $1 and dh.name = 'draft' and p.digest is distinct from d.digest"""
+select d.block_id from block d
+left join block p on p.branch_id = (select id from branch where course_key = $1 and name = 'published')
+  and p.block_id = d.block_id and p.to_version is null
+where d.branch_id = (select id from branch where course_key = $1 and name = 'draft') and d.to_version is null
+  and d.type not like '$%' and p.digest is distinct from d.digest"""
 
 
 async def has_changes(connection: Connection, course_key: str, block_id: str) -> bool:
