@@ -15,6 +15,7 @@ from common.keys import CourseKey
 from common.resources import Resources, open_resources
 from common.testing.identity import TestKeys, a_caller
 from course_catalog.accounts.operations import AccountFacts, store_accounts
+from course_catalog.allowances.operations import Allowance, store_allowances
 from course_catalog.app import create_app
 from course_catalog.courses.facts import CourseDeleted, CourseFacts
 from course_catalog.courses.operations import renumber, store_courses, take_turn
@@ -28,7 +29,8 @@ from course_catalog.teams.operations import TeamFacts, store_teams
 
 # In the order in which their rows may go. Deleting is faster than truncating, which makes new files for every index.
 TABLES = (
-    "course_document", "course_search", "course", "course_own", "course_mode", "course_role", "account",
+    "course_document", "course_search", "course", "course_own", "course_allowed", "course_mode", "course_role",
+    "account",
     "program_child", "program_run", "program_organization", "program", "rebuild", "course_shadow",
     "course_role_shadow", "account_shadow", "idempotency_key", "outbox", "inbox", "parked_message",
 )  # fmt: skip
@@ -125,6 +127,12 @@ class Client:
         return ids
 
 
+@pytest.fixture(autouse=True)
+def prompt_facets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts follow every change at once, so that they can be compared."""
+    monkeypatch.setattr("course_catalog.discovery.queries._PATIENCE", 0)
+
+
 @pytest.fixture
 async def client(resources: Resources, keys: TestKeys) -> AsyncIterator[Client]:
     app = _Serving(create_app(resources), resources)
@@ -190,6 +198,13 @@ class Bus:
             for slug, expires in modes:
                 values: Values = {"course_id": key, "mode_slug": slug, "mode_display_name": slug, "currency": "usd"}
                 await create_mode(session, values | {"expiration_datetime": expires}, default=default, now=now)
+
+    async def allow(self, key: str, caller: Caller, *, removed: bool = False) -> None:
+        """Enrollment's allowed list."""
+        version = self._versions[key, caller] = self._versions.get((key, caller), 0) + 1
+        entry = {"email": caller.email, "course_id": key, "version": version, "removed": removed}
+        async with self._resources.sessions.begin() as session:
+            await store_allowances(session, [Allowance.model_validate(entry)])
 
     async def role(self, course: CourseFacts, caller: Caller, role: str = "staff", *, removed: bool = False) -> None:
         version = self._versions[course.course_id] = self._versions.get(course.course_id, 0) + 1

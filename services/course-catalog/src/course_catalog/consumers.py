@@ -9,6 +9,7 @@ from common.messaging import Message, Subscription
 from common.messaging.rebuilding.operations import StatePart, is_running, receiving
 from common.resources import Resources
 from course_catalog.accounts.operations import AccountsChanged, AccountsRetired, retire_accounts, store_accounts
+from course_catalog.allowances.operations import AllowedChanged, store_allowances
 from course_catalog.courses.facts import CourseDeleted, CourseFacts
 from course_catalog.courses.operations import store_courses
 from course_catalog.projections import accounts, content
@@ -39,6 +40,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
         "content.course_team.changed.v1": teams_changed,
         "accounts.user.changed.v1": accounts_changed,
         "accounts.user.retired.v1": accounts_retired,
+        "enrollment.allowed.changed.v1": allowed_changed,
     }
     rebuilding = {"content.announced.v1": known[content.OWNER], "gateway.announced.v1": known[accounts.OWNER]}
     return [
@@ -65,6 +67,10 @@ async def accounts_changed(session: AsyncSession, messages: Sequence[Message]) -
     await store_accounts(session, heard)
 
 
+async def allowed_changed(session: AsyncSession, messages: Sequence[Message]) -> None:
+    await store_allowances(session, [entry for one in messages for entry in one.parse(AllowedChanged).entries])
+
+
 async def accounts_retired(session: AsyncSession, messages: Sequence[Message]) -> None:
     """The account itself also changes by `accounts.user.changed`, which a shadow hears."""
     await retire_accounts(session, [one for message in messages for one in message.parse(AccountsRetired).users])
@@ -74,6 +80,7 @@ async def accounts_retired(session: AsyncSession, messages: Sequence[Message]) -
 HEARS: Mapping[str, type[BaseModel]] = {
     "accounts.user.changed.v1": AccountsChanged,
     "accounts.user.retired.v1": AccountsRetired,
+    "enrollment.allowed.changed.v1": AllowedChanged,
     "content.announced.v1": StatePart,
     "gateway.announced.v1": StatePart,
     "content.course.created.v1": CourseFacts,

@@ -28,6 +28,7 @@ class Bus(Protocol):
         self, course: CourseFacts, caller: Caller, role: str = "staff", *, removed: bool = False
     ) -> None: ...
     async def rule(self, key: str, rule: ListingRule) -> None: ...
+    async def allow(self, key: str, caller: Caller, *, removed: bool = False) -> None: ...
     async def modes(self, key: str, modes: Sequence[tuple[str, datetime | None]]) -> None: ...
 
 
@@ -64,6 +65,7 @@ class Known:
     invites: tuple[str, ...]
     shown: tuple[int | None, int | None]
     while_open: bool
+    allows_rita: bool
     start: int | None
     end: int | None
     opens: int | None
@@ -111,9 +113,12 @@ class Known:
             "only_during_enrollment": self.while_open,
         }
 
+    @property
+    def is_dated_now(self) -> bool:
+        begun, over = (self.shown[0] or -1) < 0, (self.shown[1] or 1) < 0
+        return begun and not over and (self.in_window or not self.while_open)
+
     def may_be_found_by(self, who: Caller | None) -> bool:
-        if (self.shown[0] or -1) > 0 or (self.shown[1] or 1) < 0 or (self.while_open and not self.in_window):
-            return False
         if self.audience == "open":
             return True
         if who is None:
@@ -165,9 +170,11 @@ class Known:
         held = {ROLE_HOLDER: self.role, ORG_STAFF: "staff" if self.org == "Acme" else None}.get(who) if who else None
         if held and ("instructor" not in permissions or held == "instructor"):
             return True
-        if self.staff_only or not self.may_be_found_by(who):
+        if self.staff_only or not self.is_dated_now:
             return False
-        return (self.started or self.open) and all(map(self.granted, permissions))
+        if who is ROLE_HOLDER and self.allows_rita:
+            return all(self.granted(permission) or permission == "enroll" for permission in permissions)
+        return self.may_be_found_by(who) and (self.started or self.open) and all(map(self.granted, permissions))
 
 
 NAMES = ("A", "B", "C", "D", "E", "F", "G", "H")
@@ -193,6 +200,7 @@ def courses() -> st.SearchStrategy[Known]:
         invites=st.lists(st.sampled_from(["RITA", "otto@example.com", "Example.com", "other.org", "com"]), max_size=2),
         shown=st.sampled_from([(None, None), (None, None), (-2, 2), (2, None), (None, -1), (-3, -1)]),
         while_open=st.sampled_from([False, False, True]),
+        allows_rita=st.sampled_from([False, False, True]),
         **dict.fromkeys(("start", "end", "opens", "closes"), DAYS),
         role=st.sampled_from([None, None, "staff", "instructor"]),
     )
@@ -225,6 +233,7 @@ async def _change(bus: Bus, a_course: MakeCourse, known: Known, version: int) ->
     await bus.rule(known.key, ListingRule.model_validate(known.rule()))
     await bus.hear(CourseDeleted(course_id=known.key, version=version) if known.deleted else facts)
     await bus.role(facts, ROLE_HOLDER, known.role or "staff", removed=known.role is None)
+    await bus.allow(known.key, ROLE_HOLDER, removed=not known.allows_rita)
     at = [(slug, None if days is None else datetime.now(UTC) + timedelta(days=days)) for slug, days in known.modes]
     await bus.modes(known.key, at)
 

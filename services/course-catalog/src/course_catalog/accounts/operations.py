@@ -80,6 +80,7 @@ _FORGET = (
            where invitees && cast(:names as text[])"""
     ),
     text("update course_own set changed_by = :username where changed_by = :former"),
+    text("delete from course_allowed where email = any(:names)"),
 )
 
 
@@ -93,5 +94,6 @@ async def retire_accounts(session: AsyncSession, retired: Sequence[Retired]) -> 
     for one in sorted(retired, key=lambda one: one.user_id):
         names = [name.casefold() for name in (one.former_username, one.former_email) if name]
         await session.execute(_FORGET[0], {"names": names})
+        await session.execute(_FORGET[2], {"names": names})
         if one.former_username:
             await session.execute(_FORGET[1], {"username": one.username, "former": one.former_username})

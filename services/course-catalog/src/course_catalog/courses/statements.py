@@ -78,8 +78,13 @@ class Shape:
         """The same for somebody whom the course's own list of domains and people names."""
         return self._granted(VISIBLE)
 
-    def _granted(self, *parts: str) -> str:
-        return " and ".join(f"({part})" for part in (*parts, *(PERMISSIONS[name] for name in self.permissions)))
+    def allowed(self) -> str:
+        """The same for somebody on the course's allowed list: it is open to them, whatever its window says."""
+        return self._granted(EXISTS, enroll="true")
+
+    def _granted(self, *parts: str, **instead: str) -> str:
+        asked = (instead.get(name, PERMISSIONS[name]) for name in self.permissions)
+        return " and ".join(f"({part})" for part in (*parts, *asked))
 
     def matching(self, first: int, *, few: bool = False) -> str:
         """The filters that hold for everybody; their parameters are numbered from *first*.
@@ -175,9 +180,11 @@ class Special:
         return 1 + self.by_orgs + 2 * self.by_invitation
 
 
-def special(shape: Shape, ways: Special) -> tuple[str, str]:
-    """(keys of courses in which the viewer has a role, keys of those that name the viewer). Parameters: user,
-    organizations, domains, names."""
+def special(shape: Shape, ways: Special) -> tuple[str, str, str]:
+    """Keys of courses in which the viewer has a role, of those that name the viewer, of those the viewer may enroll in.
+
+    Parameters: user, organizations, domains, names.
+    """
     role = " and r.role = 'instructor'" if "instructor" in shape.permissions else ""
     held = f"select r.course_key from course_role r where r.user_id = $1 and not r.removed{role}"
     if ways.by_orgs:
@@ -190,7 +197,12 @@ def special(shape: Shape, ways: Special) -> tuple[str, str]:
         if ways.by_invitation
         else "select null::text where false"
     )
-    return held, named
+    allowed = (
+        f"select a.course_key from course_allowed a where a.email = any(${first + 1}::text[]) and not a.removed"
+        if ways.by_invitation
+        else "select null::text where false"
+    )
+    return held, named, allowed
 
 
 @lru_cache(maxsize=256)
@@ -199,14 +211,16 @@ def extras(shape: Shape, ways: Special) -> str:
 
     Parameters: those of `special`, the filters'.
     """
-    held, named = special(shape, ways)
+    held, named, allowed = special(shape, ways)
     matching = shape.matching(1 + ways.parameters, few=True)
     return f"""
 select s.rev, array(
   select c.pos from course c where c.course_key in ({held})
     and not c.deleted and not ({shape.seen()}) and {matching}
   union select c.pos from course c where c.course_key in ({named})
-    and {shape.invited()} and not ({shape.seen()}) and {matching} order by 1) as ids
+    and {shape.invited()} and not ({shape.seen()}) and {matching}
+  union select c.pos from course c where c.course_key in ({allowed})
+    and {shape.allowed()} and not ({shape.seen()}) and {matching} order by 1) as ids
 from catalogue_state s where s.id = 1"""
 
 
@@ -220,6 +234,8 @@ DETAIL = _DETAIL.format(seen=f"({VISIBLE} and {EVERYBODY})")
 DETAIL_FOR_STAFF = _DETAIL.format(seen="true")
 DETAIL_FOR_USER = _DETAIL.format(
     seen=f"""({VISIBLE} and ({SIGNED_IN} or o.domains && $5::text[] or o.invitees && $6::text[])
+      or {EXISTS} and exists (
+      select from course_allowed a where a.email = any($6::text[]) and a.course_key = c.course_key and not a.removed)
       or c.org = any($4::text[]) or exists (
       select from course_role r where r.user_id = $3 and r.course_key = c.course_key and not r.removed))"""
 )

@@ -20,7 +20,7 @@ _STYLE = """<style>
 .chip{border:1px solid var(--line);border-radius:99px;padding:.1rem .7rem;font-size:.9rem}
 .chip{text-decoration:none;color:inherit}
 .chip:hover{border-color:var(--accent)}.chip b{font-weight:600}
-.grid{margin:0}
+.grid{margin:0}@media(max-width:40rem){.grid .cover{aspect-ratio:16/6}}
 </style>"""
 LABELS = {"org": "Organization", "language": "Language", "pacing": "Pace", "mode": "Enrollment"}
 _PACES = {"self": "Your own pace", "instructor": "Set by the instructor"}
@@ -86,12 +86,11 @@ def render_catalogue(asked: Asked, shown: Shown, *, user: str | None) -> str:
 def _form(asked: Asked, facets: Facets) -> str:
     choices = "".join(_choice(name, facets.get(name, ()), asked.chosen.get(name)) for name in LABELS)
     number = len(asked.chosen)
-    opened = " open" if number else ""
     return (
         '<form class="find" role="search" action="/" method="get"><div class="search">'
         f'<input type="search" name="search_term" value="{escape(asked.search)}" '
-        'placeholder="Name, number, organization or subject" aria-label="Search courses"><button>Search</button></div>'
-        f'<details class="filters"{opened}><summary>Filters{f" ({number})" if number else ""}</summary>'
+        'placeholder="Name, number or subject" aria-label="Search courses"><button>Search</button></div>'
+        f'<details class="filters"><summary>Filters{f" ({number})" if number else ""}</summary>'
         f'<div class="choices">{choices}<div class="go"><button>Apply</button></div></div></details></form>'
     )
 

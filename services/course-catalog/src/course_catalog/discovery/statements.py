@@ -10,10 +10,11 @@ def _visible(shape: Shape, ways: Special | None) -> str:
     """What the viewer is listed, roles and invitations included."""
     if ways is None:
         return f"({shape.seen()})"
-    held, named = special(shape, ways)
+    held, named, allowed = special(shape, ways)
     return (
         f"(({shape.seen()}) or (not c.deleted and c.course_key in ({held})) "
-        f"or (c.course_key in ({named}) and {shape.invited()}))"
+        f"or (c.course_key in ({named}) and {shape.invited()}) "
+        f"or (c.course_key in ({allowed}) and {shape.allowed()}))"
     )
 
 

@@ -1,0 +1,1 @@
+"""Who may enroll in which course by e-mail, as enrollment says."""
