@@ -6,10 +6,13 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging import Message, Subscription
+from common.messaging.announcing import AnnounceRequest
 from common.messaging.rebuilding.operations import StatePart, is_running, receiving
 from common.resources import Resources
 from course_catalog.accounts.operations import AccountsChanged, AccountsRetired, retire_accounts, store_accounts
 from course_catalog.allowances.operations import AllowedChanged, store_allowances
+from course_catalog.announcements.queries import COMMAND as ANNOUNCE
+from course_catalog.announcements.queries import announce
 from course_catalog.courses.facts import CourseDeleted, CourseFacts
 from course_catalog.courses.operations import store_courses
 from course_catalog.projections import accounts, content
@@ -21,7 +24,7 @@ DELETED = "content.course.deleted.v1"
 
 
 def subscriptions(resources: Resources) -> Sequence[Subscription]:
-    """One queue for what happens, one for what is said again on request."""
+    """A queue for what happens, one for what is said to us again on request, one for such requests to us."""
     default = settings_of(resources).course_mode
 
     known = {projection.owner: receiving(projection) for projection in projections(default)}
@@ -46,6 +49,7 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
     return [
         Subscription(queue="course_catalog.events", handlers=handlers),
         Subscription(queue=QUEUE, handlers=rebuilding, batch=4),
+        Subscription(queue="course_catalog.announce", handlers={ANNOUNCE: announce(default)}, batch=1),
     ]
 
 
@@ -83,6 +87,7 @@ HEARS: Mapping[str, type[BaseModel]] = {
     "enrollment.allowed.changed.v1": AllowedChanged,
     "content.announced.v1": StatePart,
     "gateway.announced.v1": StatePart,
+    ANNOUNCE: AnnounceRequest,
     "content.course.created.v1": CourseFacts,
     "content.course.published.v1": CourseFacts,
     "content.course.deleted.v1": CourseDeleted,

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from common.messaging import Event
-from common.messaging.announcing import AskAnnounce
+from common.messaging.announcing import AskAnnounce, Continue, StateAnnounced
 
 
 class AnnouncedMode(BaseModel):
@@ -151,3 +151,15 @@ class AnnounceAccounts(AskAnnounce):
     """Say again what you know of accounts."""
 
     type: ClassVar[str] = "gateway.announce.v1"
+
+
+class CatalogueAnnounced(StateAnnounced):
+    """A page of this service's state for whoever asked; the last one has no items, but the number of pages."""
+
+    type: ClassVar[str] = "course_catalog.announced.v1"
+
+
+class AnnounceAgain(Continue):
+    """Go on with the next page."""
+
+    type: ClassVar[str] = "course_catalog.announce.v1"

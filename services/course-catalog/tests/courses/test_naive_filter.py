@@ -37,6 +37,7 @@ class Client(Protocol):
 
 
 DAYS = st.sampled_from([None, -2, 2])
+DOMAINS = frozenset({"Example.com", "other.org", "com"})
 ROLE_HOLDER = a_caller("rita")
 STAFF = a_caller("greta", staff=True)
 ORG_STAFF = a_caller("otto", org_roles=(("acme", "staff"),))
@@ -106,8 +107,8 @@ class Known:
     def rule(self) -> dict[str, object]:
         return {
             "audience": self.audience,
-            "domains": [name for name in self.invites if "@" not in name and "." in name],
-            "invitees": [name for name in self.invites if "@" in name or "." not in name],
+            "domains": [name for name in self.invites if name in DOMAINS],
+            "invitees": [name for name in self.invites if name not in DOMAINS],
             "listed_from": instant(self.shown[0]),
             "listed_until": instant(self.shown[1]),
             "only_during_enrollment": self.while_open,

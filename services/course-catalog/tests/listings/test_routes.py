@@ -23,6 +23,7 @@ class Bus(Protocol):
     async def hear(self, *facts: CourseFacts | CourseDeleted) -> None: ...
     async def role(self, course: CourseFacts, caller: Caller) -> None: ...
     async def account(self, caller: Caller) -> None: ...
+    async def allow(self, key: str, caller: Caller, *, removed: bool = False) -> None: ...
 
 
 class Client(Protocol):
@@ -92,6 +93,27 @@ async def test_lists_and_details_obey_the_rule(
         await bus.hear(a_course(version=2, enrollment_end="2020-01-01T00:00:00Z"))
     detail = await client.get(f"{DETAIL}?username=alice", ALICE)
     assert detail.status_code == (200 if "alice" in seen_by.split() else 404)
+
+
+async def test_the_allowed_list_opens_a_course_that_is_closed_to_others(
+    client: Client, bus: Bus, a_course: MakeCourse
+) -> None:
+    closed = {"start": "2999-01-01T00:00:00Z", "invitation_only": True}
+    await bus.hear(a_course(**closed))
+    url = "/api/courses/v1/courses/?username=alice"
+    assert await client.ids(url, ALICE) == []
+    await bus.allow(KEY, ALICE)
+    assert await client.ids(url, ALICE) == [KEY]
+    assert await client.ids(f"{url}&permissions=enroll", ALICE) == [KEY]
+    assert await client.ids(f"{url}&permissions=load", ALICE) == []
+    assert await client.ids("/api/catalog/v1/courses/?search_term=demo", ALICE) == [KEY]
+    assert (await client.get(f"{DETAIL}?username=alice", ALICE)).status_code == 200
+    assert await client.ids() == []
+    await bus.allow(KEY, ALICE, removed=True)
+    assert await client.ids(url, ALICE) == []
+    await bus.allow(KEY, ALICE)
+    await bus.hear(a_course(version=2, visible_to_staff_only=True, **closed))
+    assert await client.ids(url, ALICE) == []
 
 
 async def test_a_patch_changes_parts_and_null_takes_away(client: Client, bus: Bus, a_course: MakeCourse) -> None:

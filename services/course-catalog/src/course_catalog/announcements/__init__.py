@@ -1,0 +1,1 @@
+"""Saying again what the catalogue knows, for a service that rebuilds its copy of it."""
