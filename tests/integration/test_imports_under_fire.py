@@ -136,7 +136,13 @@ async def nothing_is_left(system, course: str) -> None:
         await connection.close()
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=[pytest.mark.torture, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(3, marks=pytest.mark.timeout(300)),
+        pytest.param(20, marks=[pytest.mark.torture, pytest.mark.timeout(900)]),
+    ],
+)
 @pytest.mark.parametrize("victim", ["import-export", "content"])
 async def test_a_kill_at_any_point_of_an_import_leaves_the_old_or_the_new_course(
     system, credentials, http, quick_leases, victim, kills
@@ -165,6 +171,7 @@ async def test_a_kill_at_any_point_of_an_import_leaves_the_old_or_the_new_course
     await nothing_is_left(system, course)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("server", ["broker", "postgres"])
 async def test_a_restart_of_a_server_in_mid_import_costs_time_only(system, credentials, http, quick_leases, server):
     admin = await robot_of(system, credentials, http)
