@@ -10,6 +10,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tests/integration")]
 
 import httpx
 from api import admin_of
+from assets import asset_rows
 from authoring import authoring_rows
 from bulk import bulk_rows
 from catalog import catalog_rows
@@ -22,7 +23,7 @@ from programs import program_rows
 from common.testing.system import System, running_system
 from gateway import gateway_rows
 
-GROUPS = ("memory", "latency", "import", "gateway", "catalog", "content", "bulk", "programs")
+GROUPS = ("memory", "latency", "import", "gateway", "catalog", "content", "bulk", "programs", "assets")
 
 
 async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
@@ -47,6 +48,8 @@ async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
             rows += await bulk_rows(system, admin)
         if "programs" in groups:
             rows += await program_rows(system, admin)
+        if "assets" in groups:
+            rows += await asset_rows(system, admin)
     return rows
 
 

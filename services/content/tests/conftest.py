@@ -27,6 +27,8 @@ from content.events import CommandCompleted
 from content.imports.exports import snapshot_course
 from content.imports.operations import import_course
 from content.settings import Settings
+from olx.reader import read_course_archive
+from olx.snapshot import to_snapshot
 
 # In the order in which their rows may go. Deleting is faster than truncating, which makes new files for every index.
 TABLES = (
@@ -322,6 +324,22 @@ async def reading(shared_resources: Resources, app: ASGIApp, keys: TestKeys) -> 
     await empty(shared_resources)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
         yield Client(http, keys), Bus(shared_resources)
+
+
+@pytest.fixture(scope="session")
+def import_archive() -> Callable[..., object]:
+    """Read an archive as import-export's parser does, stage it, and import it."""
+
+    async def run(bus: Bus, archive: Path, course: CourseKey, spool: Path) -> None:
+        read, _ = read_course_archive(archive, spool, links="skip", kind="course")
+        draft = Draft(
+            course, bytes_of={asset.digest: (spool / asset.digest).read_bytes() for asset in read.assets.values()}
+        )
+        draft.document = lambda: to_snapshot(read, course)
+        answer = await bus.import_course(draft)
+        assert answer.outcome == "done", answer
+
+    return run
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_no_answer_comes_through(data):
         ("<problem><optioninput options=\"('one','two')\"/></problem>",
          ["<option>one</option>", "<option>two</option>"]),
         ("<problem><optioninput><option correct='True'>x</option></optioninput></problem>", ["<option>x</option>"]),
-        ("<problem><textline/> after</problem>", ['<input type="text" disabled="">', " after"]),
+        ("<problem><textline/> after</problem>", ['<input type="text" aria-label="Answer" disabled="">', " after"]),
         ('<problem><img src="/static/a.png"/></problem>', ['src="/asset-v1:O+C+R+type@asset+block@a.png"']),
         ("<problem><p>kept</p><solution>x</solution>and this</problem>", ["<p>kept</p>", "and this"]),
         ('<problem><a href="javascript:alert(1)">x</a><iframe src="x"/></problem>', ["<a", ">x</a>"]),

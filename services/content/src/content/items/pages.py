@@ -12,7 +12,7 @@ from content.rendering.links import Links
 from content.versions.models import DRAFT
 from content.versions.tree import Node, Tree
 
-_CONTAINERS = frozenset({"course", "chapter", "sequential"})
+_CONTAINERS = frozenset({"course", "chapter", "sequential", "library"})
 
 
 def course_title(tree: Tree) -> str:
@@ -32,23 +32,29 @@ def courses_page(courses: Sequence[Listed], *, user: str | None) -> str:
     return render_page("Courses", body, user=user)
 
 
-def outline_page(tree: Tree, visible: Collection[str] | None, overview: str | None, *, user: str | None) -> str:
+def outline_page(
+    tree: Tree, links: Links, visible: Collection[str] | None, overview: str | None, *, team: bool, user: str | None
+) -> str:
     """The course; *visible* None means that the reader may see what it says about itself, and not what is in it."""
     title = course_title(tree)
     root = tree.nodes.get(tree.root or "")
-    parts = [_draft_note(tree), f"<h1>{escape(title)}</h1>", _facts(tree, root)]
-    if overview:
-        parts.append(f'<div class="card">{sanitize(Links(tree).rewrite(overview))}</div>')
+    parts = [_note(tree), f"<h1>{escape(title)}</h1>", _facts(tree, root)]
+    if team:
+        parts.append(f'<p><a href="/assets/{escape(tree.spelling)}">Files and uploads</a></p>')
     if visible is None:
         parts.append('<p class="note">Learners and the team of this course can read what is in it.</p>')
     else:
-        parts.append(_outline(tree, root, visible))
+        parts.append(_outline(tree, links, root, visible))
+    if overview:
+        about = sanitize(links.rewrite(overview), links.relative)
+        parts.append(f'<section class="card about" aria-label="About this course">{about}</section>')
     return render_page(title, "".join(parts), user=user, lang=_language(root))
 
 
 def _facts(tree: Tree, root: Node | None) -> str:
     key = tree.course
-    facts = [f"{escape(key.org)} · {escape(key.course)} · {escape(key.run)}"]
+    names = (key.org, key.course) if key.is_library else (key.org, key.course, key.run)
+    facts = [" · ".join(map(escape, names))]
     if root:
         for name, label in (("start", "Starts"), ("end", "Ends")):
             moment = parse_date(root.settings.get(name))
@@ -57,65 +63,111 @@ def _facts(tree: Tree, root: Node | None) -> str:
     return f'<p class="muted">{" · ".join(facts)}</p>'
 
 
-def _outline(tree: Tree, root: Node | None, visible: Collection[str]) -> str:
-    chapters = [tree.nodes[child] for child in root.children if child in visible] if root else []
-    if not chapters:
-        return '<p class="note">Nothing in this course is open yet.</p>'
-    return '<nav aria-label="Course outline">' + "".join(_chapter(tree, node, visible) for node in chapters) + "</nav>"
+def _outline(tree: Tree, links: Links, root: Node | None, visible: Collection[str]) -> str:
+    inside = _children(tree, root, visible) if root else []
+    if not inside:
+        return (
+            '<p class="note">Nothing in this course is open yet.</p>'
+            if not tree.course.is_library
+            else ('<p class="note">This library is empty.</p>')
+        )
+    if tree.course.is_library:
+        lines = "".join(
+            f'<li><a href="{escape(links.block(node.block_id))}">{escape(node.title)}</a> '
+            f'<span class="tag">{escape(node.type)}</span></li>'
+            for node in inside
+        )
+        return f'<nav aria-label="Blocks of this library"><ul>{lines}</ul></nav>'
+    chapters = "".join(_chapter(tree, links, node, visible) for node in inside)
+    return f'<nav class="outline" aria-label="Course outline">{chapters}</nav>'
 
 
-def _chapter(tree: Tree, chapter: Node, visible: Collection[str]) -> str:
-    lines = [f'<section><h2><a href="{_address(tree, chapter)}">{escape(chapter.title)}</a></h2>']
+def _chapter(tree: Tree, links: Links, chapter: Node, visible: Collection[str]) -> str:
+    lines = [f"<section><h2>{_link(links, chapter)}</h2>"]
     for sequential in _children(tree, chapter, visible):
-        due = parse_date(sequential.setting("due"))
-        tags = ""
-        if isinstance(sequential.settings.get("format"), str) and sequential.settings["format"]:
-            tags += f' <span class="tag">{escape(str(sequential.settings["format"]))}</span>'
-        if due:
-            tags += f' <span class="tag">due {due:%d %B %Y, %H:%M} UTC</span>'
-        units = "".join(
-            f'<li><a href="{_address(tree, unit)}">{escape(unit.title)}</a></li>'
-            for unit in _children(tree, sequential, visible)
-        )
-        lines.append(
-            f'<h3><a href="{_address(tree, sequential)}">{escape(sequential.title)}</a>{tags}</h3><ol>{units}</ol>'
-        )
+        units = "".join(f"<li>{_link(links, unit)}</li>" for unit in _children(tree, sequential, visible))
+        lines.append(f"<h3>{_link(links, sequential)}{_tags(sequential)}</h3><ol>{units}</ol>")
     return "".join(lines) + "</section>"
 
 
+def _tags(sequential: Node) -> str:
+    tags = ""
+    kind = sequential.settings.get("format")
+    if isinstance(kind, str) and kind:
+        tags += f' <span class="tag">{escape(kind)}</span>'
+    due = parse_date(sequential.setting("due"))
+    if due:
+        tags += f' <span class="tag">due <time datetime="{due.isoformat()}">{due:%d %B %Y, %H:%M}</time> UTC</span>'
+    return tags
+
+
 def block_page(rendering: Rendering, node: Node, *, user: str | None) -> str:
-    """A block with its place in the course, and the units before and after it."""
-    tree = rendering.tree
-    body = [_draft_note(tree), _crumbs(tree, node), f"<h1>{escape(node.title)}</h1>"]
+    """A block with its place in the course, what is around it, and the units before and after it."""
+    tree, links = rendering.tree, rendering.links
+    body = [_note(tree), _crumbs(tree, links, node), f"<h1>{escape(node.title)}</h1>"]
     if node.type in _CONTAINERS:
-        items = "".join(
-            f'<li><a href="{_address(tree, child)}">{escape(child.title)}</a></li>'
-            for child in _children(tree, node, rendering.visible)
-        )
-        body.append(f"<ol>{items}</ol>" if items else '<p class="muted">There is nothing to see here yet.</p>')
+        body.append(_contents(rendering, node))
     else:
         body.append(render_block(rendering, node.block_id, level=1))
-    body.append(_pager(tree, node, rendering.visible))
-    return render_page(f"{node.title} · {course_title(tree)}", "".join(body), user=user,
+    body.append(_pager(tree, links, node, rendering.visible))
+    beside = _beside(tree, links, node, rendering.visible)
+    whole = f'<div class="beside"><article>{"".join(body)}</article>{beside}</div>' if beside else "".join(body)
+    return render_page(f"{node.title} · {course_title(tree)}", whole, user=user,
                        lang=_language(tree.nodes.get(tree.root or "")))  # fmt: skip
 
 
-def _draft_note(tree: Tree) -> str:
-    if tree.branch != DRAFT:
-        return ""
+def _contents(rendering: Rendering, node: Node) -> str:
+    """What a chapter or a sequential leads to; of a chapter also what is one level further down."""
+    lines = []
+    for child in _children(rendering.tree, node, rendering.visible):
+        below = _children(rendering.tree, child, rendering.visible) if child.type == "sequential" else []
+        units = "".join(f"<li>{_link(rendering.links, unit)}</li>" for unit in below)
+        lines.append(f"<li>{_link(rendering.links, child)}{_tags(child)}{f'<ol>{units}</ol>' if units else ''}</li>")
     return (
-        f'<p class="note">This is the draft. <a href="/course/{tree.course}/branch/published">What is published</a></p>'
+        f'<ol class="contents">{"".join(lines)}</ol>'
+        if lines
+        else ('<p class="muted">There is nothing to see here yet.</p>')
     )
 
 
-def _crumbs(tree: Tree, node: Node) -> str:
+def _beside(tree: Tree, links: Links, node: Node, visible: Collection[str]) -> str:
+    """The chapter that a block is in, so that a reader can go on from anywhere in it."""
+    line = [node, *tree.ancestors(node.block_id)]
+    here = {found.block_id for found in line}
+    chapter = next((found for found in line if found.type == "chapter"), None)
+    if chapter is None or node is chapter:
+        return ""
+    parts = []
+    for sequential in _children(tree, chapter, visible):
+        units = "".join(
+            f"<li>{_link(links, unit, current=unit.block_id in here)}</li>"
+            for unit in _children(tree, sequential, visible)
+        )
+        parts.append(f"<li>{_link(links, sequential, current=sequential is node)}<ol>{units}</ol></li>")
+    return (
+        f'<nav class="side" aria-label="In this chapter"><p class="muted">{_link(links, chapter)}</p>'
+        f"<ul>{''.join(parts)}</ul></nav>"
+    )
+
+
+def _note(tree: Tree) -> str:
+    """That this is not what learners read."""
+    if tree.branch != DRAFT:
+        return ""
+    return (
+        f'<p class="note">This is the draft. <a href="/course/{escape(tree.spelling)}/branch/published">What is '
+        "published</a></p>"
+    )
+
+
+def _crumbs(tree: Tree, links: Links, node: Node) -> str:
     above = list(reversed(tree.ancestors(node.block_id)))
-    links = [f'<a href="/course/{escape(tree.spelling)}">{escape(course_title(tree))}</a>']
-    links += [f'<a href="{_address(tree, parent)}">{escape(parent.title)}</a>' for parent in above[1:]]
-    return f'<nav class="crumbs" aria-label="Where you are">{" › ".join(links)}</nav>'
+    way = [f'<a href="{escape(links.course())}">{escape(course_title(tree))}</a>']
+    way += [_link(links, parent) for parent in above[1:]]
+    return f'<nav class="crumbs" aria-label="Where you are">{" › ".join(way)}</nav>'
 
 
-def _pager(tree: Tree, node: Node, visible: Collection[str]) -> str:
+def _pager(tree: Tree, links: Links, node: Node, visible: Collection[str]) -> str:
     """Previous and next unit, in the order of the course."""
     units = [
         block_id
@@ -126,23 +178,24 @@ def _pager(tree: Tree, node: Node, visible: Collection[str]) -> str:
     here = next((place for place, unit in enumerate(units) if unit in line), None)
     if here is None:
         return ""
-    before = tree.nodes[units[here - 1]] if here else None
-    after = tree.nodes[units[here + 1]] if here + 1 < len(units) else None
-    previous = (
-        f'<a rel="prev" href="{_address(tree, before)}">← {escape(before.title)}</a>' if before else "<span></span>"
-    )
-    following = (
-        f'<a rel="next" href="{_address(tree, after)}">{escape(after.title)} →</a>' if after else "<span></span>"
-    )
-    return f'<nav class="pager" aria-label="Units">{previous}{following}</nav>'
+
+    def way(place: int, rel: str, text: str) -> str:
+        if not 0 <= place < len(units):
+            return "<span></span>"
+        unit = tree.nodes[units[place]]
+        return f'<a rel="{rel}" href="{escape(links.block(unit.block_id))}">{text.format(escape(unit.title))}</a>'
+
+    before, after = way(here - 1, "prev", "← {}"), way(here + 1, "next", "{} →")
+    return f'<nav class="pager" aria-label="Units">{before}{after}</nav>'
+
+
+def _link(links: Links, node: Node, *, current: bool = False) -> str:
+    mark = ' aria-current="page"' if current else ""
+    return f'<a href="{escape(links.block(node.block_id))}"{mark}>{escape(node.title)}</a>'
 
 
 def _children(tree: Tree, node: Node, visible: Collection[str]) -> list[Node]:
     return [tree.nodes[child] for child in node.children if child in visible and child in tree.nodes]
-
-
-def _address(tree: Tree, node: Node) -> str:
-    return f"/xblock/{escape(str(tree.usage(node.block_id)))}"
 
 
 def _language(root: Node | None) -> str:

@@ -109,7 +109,14 @@ async def get_course(request: Request, place: str, caller: CallerDep) -> Respons
         course = await _open_course(asking, place)
         about = await read_about(asking.resources.pool, course.place.course)
         visible = course.visible if course.may_read else None
-        return outline_page(course.tree, visible, about.get("overview"), user=caller.username)
+        return outline_page(
+            course.tree,
+            _links(course),
+            visible,
+            about.get("overview"),
+            team=course.is_team,
+            user=caller.username,
+        )
 
     return await in_either_form(request, caller, json=json, html=html)
 
@@ -180,10 +187,15 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
             found for found in opened.tree.walk(node.block_id) if found is node or found.block_id in opened.visible
         ]
         fields = await read_definitions(asking.resources.pool, (found.definition for found in shown))
-        rendering = Rendering(opened.tree, opened.visible, fields, Links(opened.tree))
+        rendering = Rendering(opened.tree, opened.visible, fields, _links(opened))
         return block_page(rendering, node, user=caller.username)
 
     return await in_either_form(request, caller, json=json, html=html)
+
+
+def _links(opened: Opened) -> Links:
+    """Links that stay where the reader is: on the branch, or in the version, that was asked for."""
+    return Links(opened.tree, branch=opened.place.branch, version=opened.place.version)
 
 
 async def _open_block(asking: _Asking, place: str) -> tuple[Opened, Node]:

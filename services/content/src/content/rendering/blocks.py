@@ -34,8 +34,10 @@ class Rendering:
 def render_block(rendering: Rendering, block_id: str, *, level: int = 2) -> str:
     """A section with a heading (none at level 1: the page has it) and the block's content."""
     node = rendering.tree.nodes[block_id]
-    heading = f"<h{level}>{escape(node.title)}</h{level}>" if level > 1 else ""
     inside = _inside(rendering, node, level)
+    if level > 1 and not inside.strip():
+        return ""  # a text of nothing but scripts and styles
+    heading = f"<h{level}>{escape(node.title)}</h{level}>" if level > 1 else ""
     return (
         f'<section class="block" id="{escape(node.name)}" data-type="{escape(node.type)}">{heading}{inside}</section>'
     )
@@ -46,11 +48,13 @@ def _inside(rendering: Rendering, node: Node, level: int) -> str:
     data = fields.get("data")
     text = data if isinstance(data, str) else ""
     if node.type in _TEXTS:
-        return sanitize(rendering.links.rewrite(text))
+        return sanitize(rendering.links.rewrite(text), rendering.links.relative)
     if node.type == "problem":
         return render_problem(text, rendering.links)
     if node.type == "video":
         return render_video(node, read_video(node, fields, rendering.links))
+    if node.type == "discussion":
+        return render_discussion(node)
     children = [child for child in node.children if child in rendering.visible]
     if children and node.block_id not in rendering.opened:
         rendering.opened.add(node.block_id)
@@ -60,6 +64,14 @@ def _inside(rendering: Rendering, node: Node, level: int) -> str:
     if node.children or node.type == "vertical":
         return '<p class="muted">There is nothing to see here yet.</p>'
     return f'<p class="note">A block of type <code>{escape(node.type)}</code> is not shown on this page.</p>'
+
+
+def render_discussion(node: Node) -> str:
+    """What it is about: conversations are held elsewhere."""
+    said = [node.settings.get(name) for name in ("discussion_category", "discussion_target")]
+    topic = " › ".join(escape(text) for text in said if isinstance(text, str) and text)
+    about = f" about <strong>{topic}</strong>" if topic else ""
+    return f'<p class="note">A discussion{about}. It is held where the course is taught, not on this page.</p>'
 
 
 def render_video(node: Node, video: Video) -> str:

@@ -1,5 +1,7 @@
 """Author's HTML made harmless: what can run, submit, or lie over the page is taken out."""
 
+import re
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 import nh3
@@ -29,30 +31,43 @@ _CONTROL_ATTRIBUTES = {
 }
 
 
-def sanitize(html: str) -> str:
-    """A fragment that may stand in one of our pages."""
-    return _clean(html, _TAGS, _ATTRIBUTES)
+# What is embedded does not run here; a reader can still go there. The outcome is sanitised like the rest.
+_FRAME = re.compile(
+    r"<iframe\b[^>]*?\bsrc\s*=\s*[\"']([^\"'<>]+)[\"'][^>]*>(?:.*?</iframe>)?", re.IGNORECASE | re.DOTALL
+)
+_RELATIVE = re.compile(r"(?![/#?]|[A-Za-z][\w+.-]*:)")
+Follow = Callable[[str], str | None]
 
 
-def sanitize_with_controls(html: str) -> str:
+def _nowhere(link: str) -> None:
+    """Relative links lead nowhere unless somebody knows where."""
+
+
+def sanitize(html: str, follow: Follow = _nowhere) -> str:
+    """A fragment that may stand in one of our pages. *follow* says where relative links lead."""
+    return _clean(_FRAME.sub(r'<p><a href="\1">Open the embedded page</a></p>', html), _TAGS, _ATTRIBUTES, follow)
+
+
+def sanitize_with_controls(html: str, follow: Follow = _nowhere) -> str:
     """The same, for problems: disabled inputs stay."""
-    return _clean(html, _TAGS | _CONTROLS, _ATTRIBUTES | _CONTROL_ATTRIBUTES)
+    return _clean(html, _TAGS | _CONTROLS, _ATTRIBUTES | _CONTROL_ATTRIBUTES, follow)
 
 
-def _attribute(tag: str, name: str, value: str) -> str | None:
-    """Data addresses are for pictures only: a link to one would be a page of the author's under no policy of ours."""
-    if value.lstrip().lower().startswith("data:") and (tag, name) != ("img", "src"):
-        return None
-    return value
+def _clean(html: str, tags: AbstractSet[str], attributes: dict[str, set[str]], follow: Follow) -> str:
+    def attribute(tag: str, name: str, value: str) -> str | None:
+        """A data address anywhere but in a picture would be a page of the author's under no policy of ours."""
+        if value.lstrip().lower().startswith("data:") and (tag, name) != ("img", "src"):
+            return None
+        if (tag, name) == ("a", "href") and _RELATIVE.match(value.strip()):
+            return follow(value.strip())
+        return value
 
-
-def _clean(html: str, tags: AbstractSet[str], attributes: dict[str, set[str]]) -> str:
     return nh3.clean(
         html,
         tags=set(tags),
         clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "embed"},
         attributes=attributes,
-        attribute_filter=_attribute,
+        attribute_filter=attribute,
         filter_style_properties=_STYLES,
         url_schemes={"http", "https", "mailto", "tel", "data"},
         link_rel="noopener noreferrer",

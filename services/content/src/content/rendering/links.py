@@ -17,10 +17,11 @@ _LINK = re.compile(
 
 
 class Links:
-    """Rewrites the links of one tree's texts."""
+    """Rewrites the links of one tree's texts; they stay on the branch, or in the version, that the reader asked for."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, *, branch: str | None = None, version: str | None = None) -> None:
         self._tree = tree
+        self._branch, self._version = branch, version
         self._by_name: dict[str, str] | None = None
 
     def asset(self, path: str) -> str:
@@ -29,7 +30,24 @@ class Links:
         return f"/{AssetKey(self._tree.course, clean_asset_name(unquote(name)))}{mark}{rest}"
 
     def block(self, block_id: str) -> str:
-        return f"/xblock/{self._tree.usage(block_id)}"
+        usage = self._tree.usage(block_id)
+        if self._version is not None:
+            usage = usage.at_version(self._version)
+        elif self._branch is not None:
+            usage = usage.on_branch(self._branch)
+        return f"/xblock/{usage}"
+
+    def course(self) -> str:
+        """The address of the course's outline."""
+        if self._version is not None:
+            return f"/course/{self._tree.course}/version/{self._version}"
+        return f"/course/{self._tree.spelling}" + (f"/branch/{self._branch}" if self._branch is not None else "")
+
+    def relative(self, link: str) -> str | None:
+        """Where a link without a beginning leads: to the block of that name, or nowhere: none of our pages is meant."""
+        name, mark, rest = _split(link)
+        block_id = self._find(name.removeprefix("./").strip("/")) if name else None
+        return f"{self.block(block_id)}{mark}{rest}" if block_id else None
 
     def rewrite(self, text: str) -> str:
         """*text* with every link of the course made to work; what leads nowhere stays as it was."""

@@ -60,7 +60,7 @@ def render_problem(data: str, links: Links) -> str:
     if root is None:
         return '<p class="muted">This problem cannot be shown.</p>'
     writer = _Writer()
-    return sanitize_with_controls(links.rewrite(writer.element(root)))
+    return sanitize_with_controls(links.rewrite(writer.element(root)), links.relative)
 
 
 class _Writer:
@@ -89,7 +89,7 @@ class _Writer:
         if tag == "optioninput":
             return self._options(element)
         if tag in _TEXT_INPUTS:
-            return '<input type="text" disabled>'
+            return '<input type="text" aria-label="Answer" disabled>'
         if tag == "imageinput" and element.get("src"):
             label = element.get("label") or "Mark a place in this image"
             return f'<img src="{escape(element.get("src", ""))}" alt="{escape(label)}">'
@@ -122,7 +122,9 @@ class _Writer:
             if choice.tag == "choice"
         ]
         label = element.get("label")
-        return (f"<p><strong>{escape(label)}</strong></p>" if label else "") + f"<ul>{''.join(lines)}</ul>"
+        return (
+            f"<p><strong>{escape(label)}</strong></p>" if label else ""
+        ) + f'<ul class="choices">{"".join(lines)}</ul>'
 
     def _choice(self, choice: "_Element") -> str:
         return self._inside(choice).strip()
@@ -131,7 +133,8 @@ class _Writer:
         named = [self._inside(option).strip() for option in element if option.tag == "option"]
         if not named:
             named = [escape(option) for option in _option_list(element.get("options", ""))]
-        return f"<select disabled><option></option>{''.join(f'<option>{name}</option>' for name in named)}</select>"
+        lines = "".join(f"<option>{name}</option>" for name in named)
+        return f'<select aria-label="Answer" disabled><option></option>{lines}</select>'
 
 
 def _is_hidden(element: "_Element") -> bool:

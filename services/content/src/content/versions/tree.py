@@ -1,5 +1,6 @@
 """A course tree in memory: nodes, inheritance, walking. A version never changes, so a tree can be kept for ever."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,7 +58,14 @@ class Node:
     @property
     def title(self) -> str:
         """Something to show where there is no display name."""
-        return self.display_name or self.name.replace("_", " ")
+        if self.display_name:
+            return self.display_name
+        # made-up names say nothing to anybody: the type says a little
+        words = self.type if _MADE_UP.fullmatch(self.name) else self.name
+        return re.sub(r"[_-]", " ", words).capitalize() if words is self.type else words.replace("_", " ")
+
+
+_MADE_UP = re.compile(r"[0-9a-f]{16,}")
 
 
 @dataclass(slots=True)
