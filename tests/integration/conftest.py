@@ -17,6 +17,9 @@ from api import Client, admin_of
 
 from common.testing.system import System, running_system
 
+# A hook's repository is on this machine in tests.
+ENVIRONMENT = {"gateway": {"LECTERN_RATE_LIMITS": "off"}, "import-export": {"LECTERN_HOOK_INTERNAL_URLS": "true"}}
+
 
 @dataclass(frozen=True)
 class Running:
@@ -38,7 +41,7 @@ def system(request, repository) -> Iterator[System | Running]:
     if home := os.environ.get("LECTERN_TEST_HOME"):
         yield Running(Path(home))
         return
-    with running_system(environment={"gateway": {"LECTERN_RATE_LIMITS": "off"}}) as system:
+    with running_system(environment=ENVIRONMENT) as system:
         yield system
         if request.session.testsfailed:
             kept = repository / ".lectern/test-logs"

@@ -11,6 +11,7 @@ from common.process import Service
 from common.resources import Resources
 from import_export.consumers import subscriptions
 from import_export.exports.routes import router as exports
+from import_export.hooks.routes import router as hooks
 from import_export.imports.routes import router as imports
 from import_export.inspections.routes import router as inspections
 from import_export.reports.routes import router as reports
@@ -38,7 +39,7 @@ def create_app(resources: Resources) -> FastAPI:
     return build_app(
         resources,
         title="Lectern import and export",
-        routers=[tasks, reports, imports, exports, inspections, studio, task_records, parked],
+        routers=[tasks, reports, imports, exports, hooks, inspections, studio, task_records, parked],
         errors=ERRORS,
     )
 

@@ -25,3 +25,6 @@ class Settings(ServiceSettings):
     export_wait_seconds: float = 20
     archive_cache_bytes: int = 2048 * MEBI
     task_retention_days: int = 30
+    hook_seconds: float = 300
+    hook_max_bytes: int = 1024 * MEBI
+    hook_internal_urls: bool = False

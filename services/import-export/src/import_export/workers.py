@@ -11,6 +11,8 @@ from sqlalchemy import delete, select
 from common.resources import Resources
 from import_export.exports.operations import fail_unanswered
 from import_export.exports.runner import Exporter
+from import_export.hooks.queries import forget_pushes
+from import_export.hooks.worker import PushWorker
 from import_export.imports.operations import ask_again
 from import_export.imports.runner import Importer
 from import_export.inspections.runner import carry_out_inspection
@@ -51,6 +53,7 @@ async def run_workers(resources: Resources) -> None:
         lambda: run_litter(resources, wakeups),
         lambda: run_spool(settings),
         lambda: run_sweep(resources, settings),
+        PushWorker(resources, settings, wakeups).run,
         *(
             _worker(Kind.IMPORT, Importer(reader, settings).work, resources, settings, wakeups).run
             for reader in readers
@@ -145,6 +148,8 @@ async def run_sweep(resources: Resources, settings: Settings) -> None:
             await sweep_jobs(resources, now=now, keep=timedelta(days=settings.task_retention_days))
             await sweep_uploads(resources, now=now)
             await sweep_partial_uploads(resources, now=now)
+            async with resources.sessions.begin() as session:
+                await forget_pushes(session, now=now, keep=timedelta(days=settings.task_retention_days))
         except TRANSIENT as error:
             log.warning("sweep_interrupted", error=repr(error))
         await asyncio.sleep(SWEEP_SECONDS)
@@ -177,7 +182,7 @@ async def sweep_uploads(resources: Resources, *, now: datetime) -> int:
     if not old:
         return 0
     async with resources.sessions.begin() as session:
-        query = select(Job.id).where(Job.id.in_(old), Job.phase.in_(("queued", "working")))
+        query = select(Job.id).where(Job.id.in_(old), Job.phase.in_(("fetching", "queued", "working")))
         needed = set(await session.scalars(query))
         leaving = [key for job_id, key in old.items() if job_id not in needed]
         await note_litter(session, leaving)

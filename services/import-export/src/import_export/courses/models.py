@@ -42,6 +42,8 @@ class Account(Base):
     user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     username: Mapped[str]
     is_active: Mapped[bool]
+    is_staff: Mapped[bool | None]
+    """None where the account was announced before this was kept."""
     version: Mapped[int] = mapped_column(BigInteger)
 
 

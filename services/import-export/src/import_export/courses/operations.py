@@ -58,6 +58,7 @@ class User(Heard):
     user_id: int
     username: str
     is_active: bool
+    is_staff: bool = False
     version: int
 
 
@@ -165,7 +166,7 @@ async def store_accounts(session: AsyncSession, facts: Sequence[AccountsFact]) -
     await session.execute(
         insertion.on_conflict_do_update(
             index_elements=[Account.user_id],
-            set_={name: insertion.excluded[name] for name in ("username", "is_active", "version")},
+            set_={name: insertion.excluded[name] for name in ("username", "is_active", "is_staff", "version")},
             where=insertion.excluded.version > Account.version,
         ),
         [user.model_dump() for user in users],

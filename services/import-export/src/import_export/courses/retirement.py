@@ -31,6 +31,12 @@ _JOBS = text(
        from unnest(cast(:ids as bigint[]), cast(:names as text[])) as u(user_id, username)
        where j.requester_id = u.user_id"""
 )
+_HOOKS = text(
+    """update hook h
+       set requested_by = jsonb_set(h.requested_by, '{username}', to_jsonb(u.username)), is_active = false
+       from unnest(cast(:ids as bigint[]), cast(:names as text[])) as u(user_id, username)
+       where h.requester_id = u.user_id"""
+)
 _UPLOADS = text(
     """update partial_upload p set requester = u.username
        from unnest(cast(:former as text[]), cast(:names as text[])) as u(former, username)
@@ -62,4 +68,5 @@ async def retire_accounts(session: AsyncSession, facts: Sequence[RetiredFact]) -
     await session.execute(_ACCOUNT, {"ids": ids, "names": names, "versions": [user.version for user in users]})
     await session.execute(_TEAMS, {"ids": ids, "names": names})
     await session.execute(_JOBS, {"ids": ids, "names": names})
+    await session.execute(_HOOKS, {"ids": ids, "names": names})
     await session.execute(_UPLOADS, {"former": [user.former_username for user in users], "names": names})

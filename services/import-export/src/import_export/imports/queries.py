@@ -34,7 +34,9 @@ async def find_same_archive(session: AsyncSession, *, digest: str | None, course
 async def find_import_under_way(session: AsyncSession, course_id: str) -> UUID | None:
     """The oldest import of the course that has not ended; index job_course."""
     query = select(Job.id).where(
-        Job.course_id == course_id, Job.kind == Kind.IMPORT.value, Job.phase.in_(("queued", "working", "asked"))
+        Job.course_id == course_id,
+        Job.kind == Kind.IMPORT.value,
+        Job.phase.in_(("fetching", "queued", "working", "asked")),
     )
     return await session.scalar(query.order_by(Job.created_at).limit(1))
 

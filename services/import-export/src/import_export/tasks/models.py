@@ -39,6 +39,8 @@ class State(StrEnum):
 class Phase(StrEnum):
     """Who has to act next; clients never see it."""
 
+    FETCHING = "fetching"
+    """A hook's worker, which has yet to fetch the commit that was pushed."""
     QUEUED = "queued"
     """A worker, when one is free."""
     WORKING = "working"

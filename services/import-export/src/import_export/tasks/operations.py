@@ -120,7 +120,7 @@ async def cancel_job(session: AsyncSession, job_id: UUID, *, now: datetime) -> J
     an export changes nothing anywhere, so it may be dropped at any moment. Raises `TaskNotFound`, `TooLateToCancel`.
     """
     job = await get_job(session, job_id, lock=True)
-    stoppable = {Phase.QUEUED, Phase.WORKING} | ({Phase.ASKED} if job.kind == Kind.EXPORT else set())
+    stoppable = {Phase.FETCHING, Phase.QUEUED, Phase.WORKING} | ({Phase.ASKED} if job.kind == Kind.EXPORT else set())
     if Phase(job.phase) not in stoppable:
         raise TooLateToCancel
     await finish_job(session, job, State.CANCELED, now=now)

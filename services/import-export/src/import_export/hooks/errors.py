@@ -1,0 +1,57 @@
+"""Refusals about hooks."""
+
+from common.errors import Conflict, Invalid, NotFound, TooLarge, Unauthorized
+
+
+class HookNotFound(NotFound):
+    """There is no such hook."""
+
+    code = "hook_not_found"
+
+
+class PushNotFound(NotFound):
+    """This hook has heard of no such push."""
+
+    code = "push_not_found"
+
+
+class BadSignature(Unauthorized):
+    """The signature of this push is missing or wrong."""
+
+    code = "bad_signature"
+
+
+class BadPayload(Invalid):
+    """This is not the payload of a push."""
+
+    code = "bad_payload"
+
+
+class PayloadTooLarge(TooLarge):
+    """The payload of a push is at most 5 MB."""
+
+    code = "payload_too_large"
+
+
+class OtherRepository(Invalid):
+    """This push is of another repository than the hook's."""
+
+    code = "other_repository"
+
+
+class BadRepository(Invalid):
+    """A repository is fetched over http or https."""
+
+    code = "bad_repository"
+
+
+class HookStopped(Conflict):
+    """This hook is switched off."""
+
+    code = "hook_stopped"
+
+
+class PushUnderWay(Conflict):
+    """This push has not come to its end yet."""
+
+    code = "push_under_way"
