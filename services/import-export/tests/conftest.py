@@ -36,8 +36,8 @@ BASE = "http://lectern.test"
 STAFF = a_caller("staff", staff=True)
 AUTHOR = a_caller("alice", user_id=7)
 STRANGER = a_caller("mallory", user_id=8)
-TABLES = """hook_push hook job archive inspection partial_upload leaving_blob course course_team account catalogue_version
-outbox inbox idempotency_key"""
+TABLES = """hook_push hook job archive inspection partial_upload leaving_blob course course_team account
+catalogue_version outbox inbox idempotency_key"""
 COMMANDS = ("content.import_course.v1", "content.snapshot_course.v1")
 
 
