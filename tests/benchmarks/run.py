@@ -14,6 +14,7 @@ from assets import asset_rows
 from authoring import authoring_rows
 from bulk import bulk_rows
 from catalog import catalog_rows
+from enrolling import enroll_rows
 from imports import import_rows
 from latency import latency_rows
 from measure import Row, report
@@ -23,7 +24,7 @@ from programs import program_rows
 from common.testing.system import System, running_system
 from gateway import gateway_rows
 
-GROUPS = ("memory", "latency", "import", "gateway", "catalog", "content", "bulk", "programs", "assets")
+GROUPS = ("memory", "latency", "import", "gateway", "catalog", "content", "enroll", "bulk", "programs", "assets")
 
 
 async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
@@ -44,6 +45,8 @@ async def measure(system: System, groups: tuple[str, ...]) -> list[Row]:
             rows += await catalog_rows(system, admin)
         if "content" in groups:
             rows += await authoring_rows(system)
+        if "enroll" in groups:
+            rows += await enroll_rows(system)
         if "bulk" in groups:
             rows += await bulk_rows(system, admin)
         if "programs" in groups:

@@ -27,7 +27,7 @@ async def test_edx_api_client_enrolls_lists_and_deactivates(
         mine = edx_api.EdxApi({"access_token": learner.token}, system.base_url).enrollments
         staff = edx_api.EdxApi({"access_token": admin.token}, system.base_url).enrollments
         seen: dict = {"made": mine.create_student_enrollment(course, mode="audit")}
-        seen["mine"] = list(mine.get_student_enrollments().enrolled_course_ids)
+        seen["mine"] = list(mine.get_student_enrollments().get_enrolled_course_ids())
         seen["listed"] = [
             (one.user, one.mode, one.is_active) for one in staff.get_enrollments(course, [learner.username])
         ]

@@ -19,7 +19,7 @@ _NAMES: Final = "join account a on a.user_id = e.user_id join course c on c.n = 
 _OF_ALL: Final = "enrollment e where e.{place}"
 # index enrollment_pkey; fenced, or the planner would walk back through all ids until it has met enough of these rows
 _OF_USERS: Final = """(
-  select * from enrollment where user_id = any($2::bigint[]) and {place}{courses} offset 0) e"""
+  select * from enrollment where user_id = any($2::bigint[]) and {place} offset 0) e{courses}"""
 # index enrollment_course (course_n, id): a page of each course at most
 _OF_COURSES: Final = """unnest($2::bigint[]) as i(n) cross join lateral (
   select * from enrollment e where e.course_n = i.n and e.{place} {order}) e"""
@@ -149,7 +149,9 @@ def _statement(
     place = f"id {'>' if back else '<'} $1"
     values: list[object] = [cursor.id if cursor else _END]
     if users is not None:
-        found = _OF_USERS.format(place=place, courses="" if courses is None else " and course_n = any($3::bigint[])")
+        found = _OF_USERS.format(
+            place=place, courses="" if courses is None else " where e.course_n = any($3::bigint[])"
+        )
         values += [users] if courses is None else [users, courses]
     elif courses is not None:
         found = (_OF_COURSES if len(courses) <= _FEW else _OF_MANY_COURSES).format(place=place, order=order)

@@ -127,10 +127,14 @@ def _link(request: Request, cursor: Cursor | None) -> str | None:
     return f"{request_base(request)}{raw_path(request)}?{urlencode([('cursor', str(cursor)), *others])}"
 
 
-def described(body: type[BaseModel] | None = None, *, course: bool = False, **query: str) -> dict[str, object]:
+def described(
+    body: type[BaseModel] | None = None, *, course: bool = False, learner: bool = False, **query: str
+) -> dict[str, object]:
     """What the signatures of these routes do not say: path, query and body."""
     text = {"type": "string"}
     places = {"program_uuid": "The program's uuid."}
+    if learner:
+        places["username"] = "Oneself."
     if course:
         places["course_id"] = "A course key in any spelling, `course-v1:Org+Course+Run` or `Org/Course/Run`."
     parameters: list[dict[str, object]] = [

@@ -67,7 +67,7 @@ async def get_overview(request: Request) -> Response:
 
 @router.get(
     "/users/{username}/programs/{program_uuid}/courses",
-    openapi_extra=described(cursor="From the links of a page.", page_size="10 by default, at most 25."),
+    openapi_extra=described(learner=True, cursor="From the links of a page.", page_size="10 by default, at most 25."),
 )
 async def list_courses(request: Request) -> Response:
     """The same by pages, of oneself only."""
