@@ -73,7 +73,7 @@ async def test_each_item_gets_its_outcome(world, send, answers):
         item("carol", is_active=False),
         {"ref": "row 4", "course_id": OPEN},
         item("alice", "course-v1:nonsense"),
-        {"external_key": "k", "program_uuid": str(uuid.uuid4()), "course_id": OPEN},
+        {"external_key": "k", "program_uuid": "no uuid", "course_id": OPEN},
         item("carol", cohort="none such", course="Org/Open/1"),
         reason="migration",
     )
@@ -90,7 +90,7 @@ async def test_each_item_gets_its_outcome(world, send, answers):
         ("unchanged", "duplicate"),
         ("rejected", "malformed"),
         ("rejected", "invalid_course_id"),
-        ("rejected", "unknown_program"),
+        ("rejected", "malformed"),
         ("rejected", "unknown_cohort"),
     ]
     assert await world.state("alice") == ("audit", True)
@@ -425,6 +425,27 @@ class TestDeferred:
         await time_passes(world, "attempt_at")
         await finish_deferred(resources, handler)
         assert [outcomes(answer) for answer in await answers()] == [[("enrolled", None)]]
+
+    async def test_a_learner_named_by_program_and_external_key(self, world, resources, handler, send, answers):
+        program = await world.program(1, OPEN)
+        await world.link(1, "alice", "Stra\u00dfe-1")
+        await world.link(2, "bob", "gone")
+        await world.link(2, "bob", "gone", removed=True)
+        named = [("STRASSE-1", program), ("gone", program), ("late", program), ("x", str(uuid.uuid4()))]
+        items = [{"external_key": key, "program_uuid": found, "course_id": OPEN} for key, found in named]
+        await send(message(command(*items)))
+        assert await world.state("alice") == ("audit", True)
+        assert await answers() == []
+        await world.link(3, "carol", "late")
+        await time_passes(world, "attempt_at", "retry_at")
+        await finish_deferred(resources, handler)
+        [answer] = await answers()
+        assert outcomes(answer) == [
+            ("enrolled", None),
+            ("rejected", "unknown_external_key"),
+            ("enrolled", None),
+            ("rejected", "unknown_program"),
+        ]
 
     async def test_two_sweeps_share_the_work(self, world, resources, handler, send, answers):
         for number in range(30):

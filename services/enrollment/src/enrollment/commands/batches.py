@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -12,9 +13,11 @@ from common.keys import CourseKey, InvalidKey
 from enrollment.commands import waiting
 from enrollment.commands.schemas import CommandRead, Item
 from enrollment.enrollments.changes import Origin, RacedError
-from enrollment.enrollments.models import TEXTS, Course, Decision, Wish
+from enrollment.enrollments.models import TEXTS, Course, Decision, Learner, Wish
 from enrollment.enrollments.setting import ATTEMPTS, INDEXES_ONLY, Aim, decide_and_store
 from enrollment.enrollments.situation import Known, find_known
+from enrollment.programs.models import fold
+from enrollment.programs.queries import find_by_keys
 from enrollment.waiting_lock import exclude_new_accounts
 
 _EMAIL: Final = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
@@ -103,6 +106,7 @@ class Slot:
         return waiting.Entry(self.email, self.course, self.job.command, self.wish, self.cohort)
 
 
+Linked = Mapping[tuple[UUID, str], int | None]
 Results = Mapping[tuple[str, str], Mapping[int, Result]]
 
 
@@ -115,9 +119,11 @@ async def carry_out(connection: asyncpg.Connection, commands: Sequence[CommandRe
         await exclude_new_accounts(connection)
     keys = _parse_keys({item.course_id for item in items})
     names = {item.username for item in items if item.username}
-    known = await find_known(connection, names, emails, (key for key in keys.values() if key))
+    linked = await find_by_keys(connection, {key for item in items if (key := _program_key(item))})
+    people = {user_id for user_id in linked.values() if user_id is not None}
+    known = await find_known(connection, names, emails, (key for key in keys.values() if key), user_ids=people)
     jobs = [Job.of(command) for command in commands]
-    for wave in _waves(_slots(job, keys, known) for job in jobs):
+    for wave in _waves(_slots(job, keys, known, linked) for job in jobs):
         await _carry_out_wave(connection, wave, now=now)
     return {job.command.identity: job.results for job in jobs}
 
@@ -132,11 +138,21 @@ def _parse_keys(texts: Iterable[str]) -> dict[str, str | None]:
     return keys
 
 
-def _slots(job: Job, keys: Mapping[str, str | None], known: Known) -> list[Slot]:
+def _program_key(item: Item) -> tuple[UUID, str] | None:
+    """The program and the folded key of an item that names its learner so; None also for what is no uuid."""
+    if item.username or item.email or not item.external_key or not item.program_uuid:
+        return None
+    try:
+        return UUID(item.program_uuid), fold(item.external_key)
+    except ValueError:
+        return None
+
+
+def _slots(job: Job, keys: Mapping[str, str | None], known: Known, linked: Linked) -> list[Slot]:
     """The command's items that can be decided; the others get their result here. Of duplicates the last one counts."""
     found: dict[tuple[int | str, int], Slot] = {}
     for index, item in reversed(list(job.command.items.items())):
-        slot = _resolve(job, index, item, keys, known)
+        slot = _resolve(job, index, item, keys, known, linked)
         if isinstance(slot, Result):
             job.results[index] = slot
         elif slot.pair in found:
@@ -146,7 +162,9 @@ def _slots(job: Job, keys: Mapping[str, str | None], known: Known) -> list[Slot]
     return list(reversed(found.values()))
 
 
-def _resolve(job: Job, index: int, item: Item | str, keys: Mapping[str, str | None], known: Known) -> Slot | Result:
+def _resolve(
+    job: Job, index: int, item: Item | str, keys: Mapping[str, str | None], known: Known, linked: Linked
+) -> Slot | Result:
     if isinstance(item, str):
         return rejected("malformed", item)
     key = keys[item.course_id]
@@ -155,23 +173,31 @@ def _resolve(job: Job, index: int, item: Item | str, keys: Mapping[str, str | No
     course = known.courses.get(key)
     if course is None:
         return rejected("unknown_course")
-    email = ""
-    if item.username:
-        learner = known.by_name.get(item.username)
-        if learner is None:
-            return rejected("unknown_learner")
-    elif item.email:
-        if not _EMAIL.fullmatch(item.email):
-            return rejected("invalid_email")
-        email = item.email.lower()
-        learner = known.by_email.get(email)
-    else:
-        return rejected("unknown_program")
+    learner = _learner(item, known, linked)
+    if isinstance(learner, Result):
+        return learner
+    email = item.email.lower() if item.email and not item.username else ""
     enrolls = job.command.kind == "enroll"
     cohort = item.cohort if enrolls and item.is_active is not False else None
     wish = job.wish_of(item)
     aim = Aim(learner, course, wish if enrolls else None, job.origin, cohort) if learner else None
     return Slot(job, index, course, aim, email, wish, cohort, (learner.user_id if learner else email, course.n))
+
+
+def _learner(item: Item, known: Known, linked: Linked) -> Learner | Result | None:
+    """None for an e-mail address that no account has yet."""
+    if item.username:
+        return known.by_name.get(item.username) or rejected("unknown_learner")
+    if item.email:
+        return known.by_email.get(item.email.lower()) if _EMAIL.fullmatch(item.email) else rejected("invalid_email")
+    key = _program_key(item)
+    if key is None:
+        return rejected("malformed", "program_uuid is not a uuid")
+    if key not in linked:
+        return rejected("unknown_program")
+    user_id = linked[key]
+    learner = known.by_id.get(user_id) if user_id is not None else None
+    return learner or rejected("unknown_external_key")
 
 
 def _waves(commands: Iterable[Sequence[Slot]]) -> Iterator[list[Slot]]:

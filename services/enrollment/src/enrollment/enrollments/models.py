@@ -30,12 +30,15 @@ TEXTS: Final[Mapping[str, str]] = {
     "superseded": "A command issued later was applied to this learner and course before.",
     "unknown_cohort": "The course has no cohort of this name.",
     "unknown_course": "No course has this id.",
+    "unknown_external_key": "No account is linked to this external key.",
     "unknown_learner": "No account has this username.",
-    "unknown_program": "No program with this uuid links external keys to accounts.",
+    "unknown_program": "No program has this uuid.",
 }
 
 # refusals that a fact on its way here could turn round: these items are tried again before they are rejected
-DEFERRABLE: Final = frozenset({"unknown_learner", "unknown_course", "mode_unavailable"})
+DEFERRABLE: Final = frozenset(
+    {"unknown_learner", "unknown_course", "mode_unavailable", "unknown_program", "unknown_external_key"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,18 @@ select r.course_key, r.external_key, c.n, c.spelling
 from program_run r join course c on c.key = r.course_key and not c.deleted where r.program_uuid = $1
 """
 
+# By primary key, linked_id_key and program_enrollment_key. A key that the gateway links to nobody any more may still be
+# an enrolled learner's, who was linked by then.
+_KEYS: Final = """
+select i.program_uuid, i.folded, coalesce(l.user_id, e.user_id) as user_id
+from unnest($1::uuid[], $2::text[]) as i(program_uuid, folded)
+join program p on p.uuid = i.program_uuid and not p.deleted
+left join linked_id l on l.organization = p.organization and l.folded = i.folded and not l.removed
+left join lateral (
+  select e.user_id from program_enrollment e
+  where e.program_uuid = i.program_uuid and e.folded = i.folded and e.user_id is not null limit 1) e on true
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -82,3 +94,13 @@ async def find_runs(asks: Asks, program_uuid: UUID) -> list[Run]:
     """The runs of the program that exist."""
     rows = await asks.fetch(_RUNS, program_uuid)
     return [Run(row["n"], row["course_key"], row["spelling"], True, row["external_key"]) for row in rows]
+
+
+async def find_by_keys(
+    connection: asyncpg.Connection, keys: Collection[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], int | None]:
+    """The account of each (program, folded external key), None where nobody is linked; of unknown programs nothing."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(_KEYS, [uuid for uuid, _ in keys], [folded for _, folded in keys])
+    return {(row["program_uuid"], row["folded"]): row["user_id"] for row in rows}
