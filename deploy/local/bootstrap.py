@@ -110,6 +110,18 @@ def install(root: Path, venv: Path) -> None:
     _run(["env", f"PATH={path}", *pip, "--no-build-isolation", *editable], root)
 
 
+def compile_imports(root: Path, venv: Path) -> None:
+    """Bytecode of all that the services and the tests import, in one go: else each of many processes compiles it anew
+    where nothing may be written on import (PYTHONDONTWRITEBYTECODE), four seconds of processor each.
+    """
+    services = sorted(path.parent.name for path in root.glob("services/*/src/*/app.py"))
+    names = [f"{service}.{module}" for service in services for module in ("app", "consumers")]
+    names += ["alembic.command", "common.process", "common.migrations", "olx.worker", "pytest", "hypothesis", "httpx"]
+    loop = f"import importlib\nfor name in {names!r}:\n    importlib.import_module(name)"
+    command = ["env", "--unset=PYTHONDONTWRITEBYTECODE", venv / "bin/python", "-c", loop]
+    _runs(command, root)  # what cannot be imported says so where it is needed
+
+
 def set_up(root: Path = ROOT) -> bool:
     """Whether there was anything to do. Raises `SetupFailed`."""
     venv = root / ".venv"
@@ -121,6 +133,7 @@ def set_up(root: Path = ROOT) -> bool:
         (venv / ".stamp").unlink(missing_ok=True) if venv.exists() else None
         make_venv(venv)
         install(root, venv)
+        compile_imports(root, venv)
         (venv / ".stamp").write_text(stamp(root))
     return True
 

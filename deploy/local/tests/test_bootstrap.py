@@ -1,5 +1,6 @@
 """When the environment is made anew, and what is said when it cannot be."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -132,3 +133,13 @@ def test_without_venv_and_apt_the_message_says_what_to_do(monkeypatch, tmp_path)
     with pytest.raises(bootstrap.SetupFailed, match="apt-get install python3-venv"):
         bootstrap.make_venv(tmp_path / ".venv")
     assert not Path(tmp_path / ".venv").exists()
+
+
+def test_bytecode_is_made_also_where_imports_may_write_none(monkeypatch):
+    import gateway.app
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    compiled = Path(importlib.util.cache_from_source(gateway.app.__file__))
+    compiled.unlink(missing_ok=True)
+    bootstrap.compile_imports(bootstrap.ROOT, Path(sys.prefix))
+    assert compiled.exists()
