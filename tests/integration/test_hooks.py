@@ -15,7 +15,7 @@ from common.testing.waiting import until
 
 
 @pytest.fixture
-def repository(tmp_path, sample_course):
+def followed(tmp_path, sample_course):
     folder = tmp_path / "repository"
     shutil.copytree(sample_course, folder / "courses/sample")
     with serve_repository(folder) as served:
@@ -30,7 +30,8 @@ async def tell(http, hook, sha, repository):
     return await http.post(f"/api/v1/hooks/{hook['id']}/push", content=body, headers=headers)
 
 
-async def test_a_signed_push_becomes_the_course_and_a_killed_importer_loses_none(system, admin, http, repository):
+async def test_a_signed_push_becomes_the_course_and_a_killed_importer_loses_none(system, admin, http, followed):
+    repository = followed
     course = f"course-v1:HookX+G+{uuid.uuid4().hex[:8]}"
     body = {"course_id": course, "repository": repository.url, "path": "courses/sample"}
     made = await admin.post("/api/v1/hooks", json=body)

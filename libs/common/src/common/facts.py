@@ -9,6 +9,8 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 
+from common.database import DATABASE_AWAY
+
 CHANNEL = "facts"
 NOTIFY = "select pg_notify('facts', '')"
 MAX_WAITERS = 200
@@ -16,7 +18,7 @@ PATIENCE = 0.5
 
 log = structlog.get_logger()
 # The last is what asyncpg says to a statement that meets a connection being torn down.
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_LOST = DATABASE_AWAY
 T = TypeVar("T")
 
 

@@ -78,6 +78,7 @@ async def test_rest_bodies_are_strict(client, course):
         400,
         {
             "developer_message": "colour: This field is not expected.",
+            "error": "colour: This field is not expected.",
             "field_errors": {"colour": {"developer_message": "This field is not expected."}},
         },
     )

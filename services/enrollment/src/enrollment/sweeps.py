@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from common.database import raw
+from common.database import DATABASE_AWAY, raw
 from common.resources import Resources
 from enrollment.commands.operations import CommandHandler, forget_answers
 from enrollment.consumers import command_handler
@@ -126,6 +125,6 @@ async def _forever(sweep: Callable[[], Awaitable[None]], pause: float) -> None:
     while True:
         try:
             await sweep()
-        except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, RacedError) as error:
+        except (*DATABASE_AWAY, DBAPIError, RacedError) as error:
             log.warning("sweep_failed", error=repr(error))
         await asyncio.sleep(pause)

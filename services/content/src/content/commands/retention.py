@@ -7,6 +7,7 @@ import asyncpg
 import structlog
 
 from common.blobs import BlobStore
+from common.database import DATABASE_AWAY
 from common.resources import Resources
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ async def keep_forgetting(resources: Resources) -> None:
     while True:
         try:
             gone = await forget_answers(resources.pool, resources.blobs)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("answers_not_forgotten", error=repr(error))
         else:
             if gone:

@@ -17,6 +17,7 @@ import asyncpg
 import structlog
 
 from common.blobs import BlobStore, asset_key
+from common.database import DATABASE_AWAY
 from common.resources import Resources
 from content.commands.retention import KEPT
 
@@ -120,7 +121,7 @@ async def keep_sweeping(resources: Resources) -> None:
     while True:
         try:
             swept = await sweep(resources.pool, resources.blobs, now=datetime.now(UTC))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("not_swept", error=repr(error))
         else:
             log.info("swept", assets=swept.assets, snapshots=swept.snapshots)

@@ -7,6 +7,7 @@ import asyncpg
 import structlog
 
 from common.blobs import BlobMissing, BlobStore, asset_key
+from common.database import DATABASE_AWAY
 from common.resources import Resources
 from content.thumbnails.models import draw
 from content.thumbnails.queries import Drawn, find_thumbnail, list_waiting
@@ -77,7 +78,7 @@ async def keep_drawing(resources: Resources) -> None:
             if await resources.facts.eventually(waiting, timeout=_EVERY_SECONDS):
                 count = await draw_waiting(resources.pool, resources.blobs)
                 log.info("thumbnails_drawn", count=count)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("thumbnails_not_drawn", error=repr(error))
             await asyncio.sleep(_EVERY_SECONDS)
         # when too many wait for facts, waiting ends at once

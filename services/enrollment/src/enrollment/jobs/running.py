@@ -18,6 +18,7 @@ import orjson
 import structlog
 
 from common.blobs import BlobMissing, put_file
+from common.database import DATABASE_AWAY
 from common.errors import Refusal
 from common.messaging import crash
 from common.resources import Resources
@@ -39,7 +40,7 @@ _STAGE_AT_ONCE: Final = 5000
 _ATTEMPTS: Final = 10
 _FAILURES: Final = 5
 _LOCK_CLASS: Final = 0x4A4F42
-_TRANSIENT: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RacedError)
+_TRANSIENT: Final = (*DATABASE_AWAY, RacedError)
 
 _TRY_LOCK: Final = f"select pg_try_advisory_lock({_LOCK_CLASS}, hashtext($1))"
 _UNLOCK: Final = f"select pg_advisory_unlock({_LOCK_CLASS}, hashtext($1))"

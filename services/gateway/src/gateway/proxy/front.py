@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
-import asyncpg
 import structlog
 from fastapi import FastAPI
 from joserfc.jwk import OKPKey
 from prometheus_client import Counter, Histogram
 from starlette.types import Message, Receive, Scope, Send
 
+from common.database import DATABASE_AWAY
 from common.errors import ErrorStyle, problem_style
 from common.telemetry import REQUESTS, SECONDS
 from gateway.limits.limiter import Limiter
@@ -191,7 +191,7 @@ class Front:
             if target.credentials == "lenient":
                 return authenticator.anonymous(incoming)
             raise denied_by_credentials(bad, target.style) from bad
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except DATABASE_AWAY as error:
             log.error("credentials_unreadable", error=repr(error))
             retry = ((b"retry-after", b"1"),)
             raise Denied(503, "unavailable", "Credentials cannot be checked just now.", headers=retry) from error

@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.database import DATABASE_AWAY
+
 CHANNEL = "import_export_jobs"
 _NOTIFY = text("select pg_notify('import_export_jobs', ''), pg_notify('facts', '')")
 
@@ -46,7 +48,7 @@ class Wakeups:
         while True:
             try:
                 await self._listen_once()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 log.warning("wakeups_lost", error=str(error))
             self._heard()
             await asyncio.sleep(1)
@@ -62,5 +64,5 @@ class Wakeups:
             self._heard()
             await lost.wait()
         finally:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*DATABASE_AWAY):
                 await connection.close(timeout=1)

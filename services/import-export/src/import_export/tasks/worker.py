@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.database import DATABASE_AWAY
 from common.resources import Resources
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.operations import finish_job, hand_back
@@ -23,7 +23,7 @@ from import_export.tasks.wakeups import Wakeups, announce_change
 log = structlog.get_logger()
 
 # What a database or a disk may do to us for a while; the job is taken up again.
-TRANSIENT = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError)
+TRANSIENT = (*DATABASE_AWAY, SQLAlchemyError)
 IDLE_SECONDS = 60.0
 INTERNAL_ERROR = {"code": "internal_error", "message": "Something went wrong on our side; the task's id names it."}
 
