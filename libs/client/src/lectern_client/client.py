@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -105,18 +105,7 @@ class Client(Wire):
     ) -> Task:
         """The task when it has ended, however it ended. Raises `TaskNotFinished` when the time is over."""
         task_id = task if isinstance(task, str) else task.task_id
-        deadline = time.monotonic() + timeout
-        pause = FIRST_PAUSE
-        while True:
-            current = self.task(task_id)
-            if on_change:
-                on_change(current)
-            if current.has_ended:
-                return current
-            if time.monotonic() + pause > deadline:
-                raise TaskNotFinished(task_id, timeout)
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+        return _until_ended(lambda: self.task(task_id), task_id, timeout=timeout, on_change=on_change)
 
     def cancel(self, task: Task | str) -> Task:
         """Refused (409) once the import can no longer be stopped."""
@@ -205,18 +194,7 @@ class Client(Wire):
     ) -> Job:
         """The job when it has ended, however it ended. Raises `TaskNotFinished` when the time is over."""
         job_id = job if isinstance(job, str) else job.job_id
-        deadline = time.monotonic() + timeout
-        pause = FIRST_PAUSE
-        while True:
-            current = self.job(job_id)
-            if on_change:
-                on_change(current)
-            if current.has_ended:
-                return current
-            if time.monotonic() + pause > deadline:
-                raise TaskNotFinished(job_id, timeout)
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+        return _until_ended(lambda: self.job(job_id), job_id, timeout=timeout, on_change=on_change)
 
     # --- operations
 
@@ -285,3 +263,24 @@ def _write(answer: httpx.Response, target: Path, on_progress: Progress | None) -
     finally:
         part.unlink(missing_ok=True)
     return size
+
+
+Ending = TypeVar("Ending", Task, Job)
+
+
+def _until_ended(
+    read: Callable[[], Ending], name: str, *, timeout: float, on_change: Callable[[Ending], None] | None
+) -> Ending:
+    """What *read* gives once it has ended. Raises `TaskNotFinished` when the time is over."""
+    deadline = time.monotonic() + timeout
+    pause = FIRST_PAUSE
+    while True:
+        current = read()
+        if on_change:
+            on_change(current)
+        if current.has_ended:
+            return current
+        if time.monotonic() + pause > deadline:
+            raise TaskNotFinished(name, timeout)
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
