@@ -28,7 +28,7 @@ from content.versions.editing import Block, open_edit
 from content.versions.models import ASSET, DIRECT_ONLY, DRAFT, PUBLISHED, make_row
 from content.versions.operations import Author
 from content.versions.publishing import discard, has_changes, publish, unpublish
-from content.versions.queries import find_heads, get_version_tree, read_assets, read_definitions
+from content.versions.queries import find_heads, get_version_part, get_version_tree, read_assets, read_definitions
 from content.versions.reverting import revert
 
 ROOT = "course@course"
@@ -450,6 +450,10 @@ class Authors(RuleBasedStateMachine):
         for name, said in (await read_assets(pool, guid)).items():
             found[f"{ASSET}@{name}"] = Node(ASSET, None, settings=said)
         assert found == self.versions[guid], guid
+        block = random.Random(guid).choice(sorted(tree.nodes))
+        part = await get_version_part(pool, guid, block)
+        line = [node.block_id for node in (*tree.walk(block), *tree.ancestors(block))]
+        assert part.nodes == {name: tree.nodes[name] for name in line}, (guid, block)
 
     def teardown(self):
         """Every version ever made; and `has_changes` of every block is what a comparison of the trees says."""

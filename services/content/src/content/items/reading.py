@@ -16,7 +16,7 @@ from content.courses.queries import Place, find_place
 from content.policies.models import admits_block
 from content.versions.cache import TreeCache
 from content.versions.models import DETACHED, DRAFT, LIBRARY, PUBLISHED
-from content.versions.tree import Node, Tree
+from content.versions.tree import ROOTS, Node, Tree
 
 NOBODY = Viewer()
 
@@ -32,11 +32,18 @@ class Opened:
     visible: Collection[str]
     may_read: bool = True
     viewer: Viewer = NOBODY
+    part: str | None = None
+    """The block that the tree was opened for alone: it holds that block, those above it and those below."""
 
 
-async def open_place(resources: Resources, trees: TreeCache, caller: Caller, text: str, *, now: datetime) -> Opened:
+async def open_place(
+    resources: Resources, trees: TreeCache, caller: Caller, text: str, *, now: datetime, alone: bool = False
+) -> Opened:
     """The tree that a locator leads to, for those who may read it: the team what it asks for (its draft unless it
     says otherwise), learners what is published and released.
+
+    *alone*: nothing but the block itself, what is above and what is below it will be looked at; the rest of the tree
+    may be missing then.
 
     Raises `ItemNotFound`, `Unauthorized`, `NotEnrolled`, `NotOnTeam`.
     """
@@ -50,13 +57,17 @@ async def open_place(resources: Resources, trees: TreeCache, caller: Caller, tex
     if standing is None:
         raise ItemNotFound(text)
     team = is_team(caller, standing, place.course)
-    tree = await choose_tree(resources, trees, caller, place, standing, team=team)
+    part = _part(place) if team and alone else None
+    tree = await choose_tree(resources, trees, caller, place, standing, team=team, part=part)
+    if part and tree and tree.nodes and tree.root is None:  # a page or an orphan: nothing of the course is above it
+        part = None
+        tree = await choose_tree(resources, trees, caller, place, standing, team=team)
     if tree is None:
         raise ItemNotFound(text)
     viewer = find_viewer(tree, standing, caller_as_reader(caller, standing), team=team, now=now)
     if viewer is None:
         raise Unauthorized if caller.is_anonymous else NotEnrolled
-    return Opened(place, standing, tree, team, visible_blocks(tree, viewer, now), viewer=viewer)
+    return Opened(place, standing, tree, team, visible_blocks(tree, viewer, now), viewer=viewer, part=part)
 
 
 async def standing_of(
@@ -79,18 +90,33 @@ async def standing_of(
 
 
 async def choose_tree(
-    resources: Resources, trees: TreeCache, caller: Caller, place: Place, standing: Standing, *, team: bool
+    resources: Resources,
+    trees: TreeCache,
+    caller: Caller,
+    place: Place,
+    standing: Standing,
+    *,
+    team: bool,
+    part: str | None = None,
 ) -> Tree | None:
     """Drafts and superseded versions are the team's. Raises `Unauthorized`, `NotOnTeam`."""
     if place.version is not None and place.version != standing.published:
         _require(caller, team)
-        return await trees.at_version(resources.pool, place.version)
+        return await trees.at_version(resources.pool, place.version, part=part)
     written = LIBRARY if place.course.is_library else DRAFT
     branch = place.branch or (written if team else PUBLISHED)
     if branch != PUBLISHED or place.course.is_library:
         _require(caller, team)
     guid = standing.published if branch == PUBLISHED else standing.draft if branch == written else None
-    return await trees.at_head(resources.pool, place.course.canonical, branch, guid)
+    return await trees.at_head(resources.pool, place.course.canonical, branch, guid, part=part)
+
+
+def _part(place: Place) -> str | None:
+    """The block that an address names, where it can be read without the others: a subsection names those that it could
+    wait for."""
+    if place.block is None or place.block_type is None or place.block_type in ("sequential", *ROOTS):
+        return None
+    return f"{place.block_type}@{place.block}"
 
 
 def _require(caller: Caller, team: bool) -> None:

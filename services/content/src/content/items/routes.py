@@ -162,11 +162,17 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
     asking = _Asking.of(request, caller)
 
     async def json() -> Response:
-        opened, node = await _open_block(asking, place)
-        if wanted := _wanted(request):
+        wanted = _wanted(request)
+        opened, node = await _open_block(asking, place, alone=not (wanted or rewrite_url_links))
+        if wanted:
             return _json(await _print_wanted(asking, opened, node, wanted))
-        fields = await read_definitions(asking.resources.pool, [node.definition])
-        team = await read_team_view(asking.resources, asking.trees, opened, [node]) if opened.is_team else None
+        root = opened.tree.nodes.get(opened.tree.root or "") if opened.is_team else None
+        fields = await read_definitions(asking.resources.pool, [node.definition, root.definition if root else None])
+        team = (
+            await read_team_view(asking.resources, asking.trees, opened, [node], contents=fields)
+            if opened.is_team
+            else None
+        )
         item = print_item(
             opened.tree,
             node,
@@ -198,9 +204,9 @@ def _links(opened: Opened) -> Links:
     return Links(opened.tree, branch=opened.place.branch, version=opened.place.version)
 
 
-async def _open_block(asking: _Asking, place: str) -> tuple[Opened, Node]:
+async def _open_block(asking: _Asking, place: str, *, alone: bool) -> tuple[Opened, Node]:
     """The block; a page of updates or handouts that a course does not have yet is made when its team asks for it."""
-    opened = await open_place(asking.resources, asking.trees, asking.caller, place, now=asking.now)
+    opened = await open_place(asking.resources, asking.trees, asking.caller, place, now=asking.now, alone=alone)
     try:
         return opened, find_node(opened, place, now=asking.now)
     except ItemNotFound:

@@ -1,6 +1,6 @@
 """What the team of a course is told beside the block itself: what is published of it, and who edited what when."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from common.resources import Resources
 from content.items.reading import Opened
@@ -11,21 +11,35 @@ from content.versions.queries import read_definitions, read_edits
 from content.versions.tree import Node
 
 
-async def read_team_view(resources: Resources, trees: TreeCache, opened: Opened, nodes: Iterable[Node]) -> TeamView:
-    """The published state beside what the team reads, who made both, and the course's grader types."""
+async def read_team_view(
+    resources: Resources,
+    trees: TreeCache,
+    opened: Opened,
+    nodes: Iterable[Node],
+    *,
+    contents: Mapping[bytes, dict[str, object]] | None = None,
+) -> TeamView:
+    """The published state beside what the team reads, who made both, and the course's grader types.
+
+    *contents* holds the root's content where the caller has read it already.
+    """
     pool, tree = resources.pool, opened.tree
-    published = await trees.at_head(pool, tree.course.canonical, PUBLISHED, opened.standing.published)
+    published = await trees.at_head(pool, tree.course.canonical, PUBLISHED, opened.standing.published, part=opened.part)
     shown = list(nodes)
     twins = [published.nodes[node.block_id] for node in shown if published and node.block_id in published.nodes]
-    edits = await read_edits(pool, tree.guid, (node.edited for node in shown))
-    published_edits = await read_edits(pool, published.guid, (twin.edited for twin in twins)) if published else {}
+    wanted = [(tree.guid, node.edited) for node in shown]
+    if published:
+        wanted += [(published.guid, twin.edited) for twin in twins]
+    edits = await read_edits(pool, wanted)
     root = tree.nodes.get(tree.root or "")
-    fields = await read_definitions(pool, [root.definition]) if root and root.definition else {}
+    guid = root.definition if root else None
+    if contents is None:
+        contents = await read_definitions(pool, [guid])
     return TeamView(
         published,
-        {number: Edit(*edit) for number, edit in edits.items()},
-        {number: Edit(*edit) for number, edit in published_edits.items()},
-        _graders(fields.get(root.definition, {}) if root and root.definition else {}),
+        {number: Edit(*edit) for (version, number), edit in edits.items() if version == tree.guid},
+        {number: Edit(*edit) for (version, number), edit in edits.items() if published and version == published.guid},
+        _graders(contents.get(guid, {}) if guid else {}),
     )
 
 

@@ -21,8 +21,8 @@ class Connection(Protocol):
 
 
 # Guid and rows come from one statement: a reader between two versions sees the whole of one of them.
-_COLUMNS = """c.course_key, c.spelling, br.name, v.guid, v.number, v.edited_on,
-  b.block_id, b.type, b.parent_id, b.children, b.settings, b.extra, b.definition, b.from_version"""
+_BLOCK = "b.block_id, b.type, b.parent_id, b.children, b.settings, b.extra, b.definition, b.from_version"
+_COLUMNS = f"c.course_key, c.spelling, br.name, v.guid, v.number, v.edited_on, {_BLOCK}"
 _OF_HEAD = f"""
 select {_COLUMNS}
 from course c join branch br using (course_key) join version v on v.branch_id = br.id and v.number = br.head
@@ -34,6 +34,32 @@ from version v join branch br on br.id = v.branch_id join course c using (course
 left join block b on b.branch_id = v.branch_id and int8range(b.from_version, b.to_version) @> v.number
   and b.type <> all($2::text[])
 where v.guid = $1"""
+# One block with what is above and below it: a few rows, whatever the size of the course and the age of the version.
+# Each row is the last of its block that is not younger than the version (block_past).
+_STOOD = """lateral (
+    select s.* from (
+      select * from block where branch_id = at.branch_id and block_id = {} and from_version <= at.number
+      order by from_version desc limit 1) s
+    where s.to_version is null or s.to_version > at.number)"""
+_PART = f"""
+  up as (
+    select b.* from at, {_STOOD.format("$1")} b where b.type <> all($2::text[])
+    union select b.* from at, up, {_STOOD.format("up.parent_id")} b),
+  down as (
+    select * from up where block_id = $1
+    union select b.* from at, down, unnest(down.children) child, {_STOOD.format("child")} b)
+select at.course_key, at.spelling, at.name, at.guid, at.number, at.edited_on, {_BLOCK}
+from at left join (select * from up union select * from down) b on true"""
+_PART_OF_HEAD = f"""
+with recursive at as (
+  select c.course_key, c.spelling, br.name, v.guid, v.number, v.edited_on, v.branch_id
+  from course c join branch br using (course_key) join version v on v.branch_id = br.id and v.number = br.head
+  where c.course_key = $3 and c.deleted_at is null and br.name = $4), {_PART}"""
+_PART_OF_VERSION = f"""
+with recursive at as (
+  select c.course_key, c.spelling, br.name, v.guid, v.number, v.edited_on, v.branch_id
+  from version v join branch br on br.id = v.branch_id join course c using (course_key)
+  where v.guid = $3), {_PART}"""
 _HEADS = """
 select br.name, br.guid from course c join branch br using (course_key)
 where c.course_key = $1 and c.deleted_at is null"""
@@ -46,9 +72,11 @@ _ROWS = """
 select b.block_id, b.settings, b.definition from version v
 join block b on b.branch_id = v.branch_id and int8range(b.from_version, b.to_version) @> v.number and b.type = $2
 where v.guid = $1 order by b.block_id"""
+# version_guid, then the primary key
 _EDITS = """
-select v.number, v.edited_on, v.editor from version h join version v on v.branch_id = h.branch_id
-where h.guid = $1 and v.number = any($2::bigint[])"""
+select w.guid, v.number, v.edited_on, v.editor
+from unnest($1::bytea[], $2::bigint[]) w(guid, number) join version h on h.guid = w.guid
+join version v on v.branch_id = h.branch_id and v.number = w.number"""
 _DIFFERENT = """
 with one as (
     select b.block_id, b.digest from version v join block b
@@ -108,6 +136,20 @@ async def get_version_tree(connection: Connection, guid: str) -> Tree:
     return _tree(rows)
 
 
+async def find_head_part(connection: Connection, course_key: str, branch: str, block_id: str) -> Tree | None:
+    """Of the tree at the head of a branch just one block, its ancestors and what is below it."""
+    rows = await connection.fetch(_PART_OF_HEAD, block_id, _NOT_BLOCKS, course_key, branch)
+    return _tree(rows) if rows else None
+
+
+async def get_version_part(connection: Connection, guid: str, block_id: str) -> Tree:
+    """Of the tree of any version just one block, its ancestors and what is below it. Raises `VersionNotFound`."""
+    rows = await connection.fetch(_PART_OF_VERSION, block_id, _NOT_BLOCKS, _guid(guid))
+    if not rows:
+        raise VersionNotFound(f"There is no version {guid}.")
+    return _tree(rows)
+
+
 async def find_version(connection: Connection, guid: str) -> tuple[str, str, int] | None:
     """Course, branch and number of a version."""
     row = await connection.fetchrow(_VERSION, _guid(guid))
@@ -146,8 +188,9 @@ def _guid(text: str) -> bytes:
 
 
 async def read_edits(
-    connection: Connection, guid: str, numbers: Iterable[int]
-) -> dict[int, tuple[datetime, str | None]]:
-    """When, and by whom, versions of the branch that *guid* is a version of were made."""
-    rows = await connection.fetch(_EDITS, _guid(guid), list(set(numbers)))
-    return {row["number"]: (row["edited_on"], row["editor"]) for row in rows}
+    connection: Connection, wanted: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[datetime, str | None]]:
+    """When, and by whom, versions were made: by a guid of their branch and their number in it."""
+    pairs = set(wanted)
+    rows = await connection.fetch(_EDITS, [_guid(guid) for guid, _ in pairs], [number for _, number in pairs])
+    return {(row["guid"].hex(), row["number"]): (row["edited_on"], row["editor"]) for row in rows}
