@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 
 from common.keys import CourseKey
 from common.testing.identity import a_caller
+from common.testing.waiting import until
+from content.lifecycle.operations import delete_course
 
 STAFF_MEMBER = a_caller("member")
+WAITING = """
+select true from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock' and query like '%from branch%for update%'"""
 
 
 async def versions(bus) -> dict[str, int]:
@@ -295,6 +300,19 @@ async def test_ten_imports_at_once_leave_no_gap_and_no_broken_interval(bus, a_dr
         "and int8range(a.from_version, a.to_version) && int8range(b.from_version, b.to_version)"
     )
     assert broken == 0
+
+
+async def test_a_course_deleted_while_its_import_waits_stays_deleted(bus, demo):
+    course = demo.course
+    demo.blocks["html@intro"]["fields"]["data"] = "<p>Too late</p>"
+    async with bus.resources.sessions.begin() as session:
+        await delete_course(session, course, if_match=None, now=datetime.now(UTC))
+        late = asyncio.create_task(bus.import_course(demo))
+        await until(lambda: bus.resources.pool.fetchval(WAITING), what="import that waits for the branches")
+    answer = await late
+    assert (answer.outcome, answer.code) == ("rejected", "not_found")
+    assert await versions(bus) == {"draft": 1, "published": 1}
+    assert (await bus.announced())[-1]["deleted_at"]
 
 
 async def test_equal_content_in_two_runs_is_stored_once(bus, a_draft):

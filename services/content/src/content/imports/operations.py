@@ -90,6 +90,9 @@ async def import_course(session: AsyncSession, blobs: BlobStore, command: Import
         heads = await open_branches(connection, course)
     else:
         heads = await lock_branches(connection, course.canonical, branch_names(course))
+        if exists:
+            # whoever deleted it meanwhile held these locks: what was true before them may not be any more
+            await _decide(connection, course, command, must_exist=True)
     main = LIBRARY if course.is_library else DRAFT
     _check_head(command, heads.get(main) if exists else None)
     published = None if course.is_library else _wanted_published(rows, command, new=not exists)
