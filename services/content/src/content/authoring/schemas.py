@@ -82,11 +82,3 @@ class CreatedBlock(BaseModel):
     locator: str
     course_key: str = Field(alias="courseKey")
     id: str | None = Field(default=None, description="The key of 2012")
-
-
-class MovedBlock(BaseModel):
-    """What was moved, and the place it had, for moving it back."""
-
-    move_source_locator: str
-    parent_locator: str
-    source_index: int

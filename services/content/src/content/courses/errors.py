@@ -32,9 +32,3 @@ class MayNotCreate(Forbidden):
     """User does not have the permission to create courses in this organization."""
 
     code = "creator_permission_required"
-
-
-class MissingField(Invalid):
-    """This field is required."""
-
-    code = "required"

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from common.database import WriteSession, raw
 from common.errors import Unauthorized
 from common.identity import Caller, CallerDep, require_user
-from common.keys import CourseKey
+from common.keys import CourseKey, InvalidKey
 from common.resources import Resources
 from content.access import NotOnTeam, Standing, find_standing, is_team, require_team
 from content.blocks.errors import ItemNotFound
@@ -140,7 +140,7 @@ async def _is_block(resources: Resources, text: str) -> bool:
     """Raises `CourseNotFound` for what leads nowhere."""
     try:
         place = await find_place(resources.pool, text.strip("/"))
-    except ValueError as error:
+    except InvalidKey as error:
         raise CourseNotFound from error
     if place is None:
         raise CourseNotFound

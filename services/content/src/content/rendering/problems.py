@@ -7,7 +7,6 @@ say what is right; so are answers, solutions, hints and scripts.
 import ast
 import contextlib
 import re
-from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, cast
 
@@ -44,7 +43,6 @@ _CHOICE_GROUPS = {
     "checkboxtextgroup": "checkbox",
 }
 _MATH = re.compile(r"\[/?mathjax(?:inline)?\]")
-Render = Callable[["_Element"], str]
 
 
 def render_problem(data: str, links: Links) -> str:

@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from content.authoring.errors import InvalidData, MoveRefused
+from content.authoring.errors import MoveRefused
 from content.authoring.operations.placing import LEAVES, ROOTS, check_depth, insert_child, levels_of, settle
 from content.authoring.targets import usage_of
 from content.versions.editing import Block, Edit
@@ -63,9 +63,3 @@ def _read_index(edit: Edit, source_id: str, target: Block, given: JsonValue) -> 
     if not 0 <= index <= len(target.children):
         raise MoveRefused(f"You can not move {usage_of(edit.course, source_id)} at an invalid index ({index}).")
     return index
-
-
-def same_course(source: Edit, course: object) -> None:
-    """Raises `InvalidData` for a move from one course to another."""
-    if source.course != course:
-        raise InvalidData("a block cannot be moved to another course: duplicate it there")

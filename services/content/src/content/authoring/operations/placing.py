@@ -43,7 +43,9 @@ def levels_of(subtree: dict[str, Block], top: str) -> int:
     depth, level, seen = 0, [top], {top}
     while level:
         depth += 1
-        level = [c for b in level for c in subtree[b].children if c in subtree and not (c in seen or seen.add(c))]  # type: ignore[func-returns-value]
+        below = dict.fromkeys(child for block_id in level for child in subtree[block_id].children)
+        level = [child for child in below if child in subtree and child not in seen]
+        seen.update(level)
     return depth
 
 
