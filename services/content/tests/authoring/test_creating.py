@@ -109,8 +109,8 @@ async def test_what_cannot_be_created_is_refused_and_writes_nothing(studio):
 async def test_the_clipboard_is_always_empty(studio):
     body = {"parent_locator": f"{B}vertical+block@u1", "staged_content": "clipboard"}
     answer = await studio.refused(400, "POST", None, body)
-    assert answer.text == "Your clipboard is empty or invalid."
-    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.json()["error"] == "Your clipboard is empty or invalid."
+    await studio.create("vertical@u1", "html", staged_content="elsewhere")  # no other is known: nothing was said
 
 
 async def test_a_library_takes_html_problems_and_videos_up_to_its_limit(studio, a_library):

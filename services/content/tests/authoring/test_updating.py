@@ -135,6 +135,15 @@ async def test_4_orphans_and_lost_children_are_refused_and_nothing_is_saved(stud
         assert text in answer.json()["error"]
 
 
+async def test_4_what_nothing_leads_to_is_an_orphan_whatever_parent_it_names(studio):
+    await studio.resources.pool.execute(
+        "update block set children = '{}' where block_id = 'vertical@u2' and to_version is null"
+    )
+    children = [studio.key(child) for child in ("html@intro", "video@film", "problem@sum")]
+    answer = await studio.refused(400, "PUT", "vertical@u1", {"children": children})
+    assert answer.json()["error"] == CONCURRENT
+
+
 async def test_4_children_of_other_courses_and_keys_that_are_none_are_refused(studio):
     other = "block-v1:Org+Other+1+type@html+block@x"
     answer = await studio.refused(400, "PUT", "vertical@u1", {"children": [other]})

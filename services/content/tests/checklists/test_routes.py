@@ -115,7 +115,9 @@ async def test_who_may_read_and_tick(client, bus, demo, method, url, caller, sta
         assert isinstance(answer.json()["error"], str)
 
 
-async def test_a_write_that_wants_a_page_back_is_not_found(client, demo):
+@pytest.mark.parametrize("accept", ["text/html", "image/png"])
+async def test_a_write_that_wants_no_json_back_is_not_found(client, bus, demo, accept):
     body = {"items": [{"is_checked": True}] * 4}
-    answer = await client.request("PUT", f"{URL}/0", ROBOT, json=body, headers={"Accept": "text/html"})
+    answer = await client.request("PUT", f"{URL}/0", ROBOT, json=body, headers={"Accept": accept})
     assert answer.status_code == 404
+    assert await bus.resources.pool.fetchval("select count(*) from checklist_item") == 0

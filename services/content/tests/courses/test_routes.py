@@ -63,6 +63,8 @@ async def test_a_course_that_reads_like_another_with_dots_is_a_conflict(client):
     [
         (a_caller(None), NEW, 401, "not_authenticated"),
         (a_caller("nobody"), NEW, 403, "creator_permission_required"),
+        (a_caller("nobody"), {"org": 7}, 403, "creator_permission_required"),
+        (a_caller("nobody"), {**NEW, "run": "a b"}, 403, "creator_permission_required"),
         (a_caller("other", grants=("Organic",)), NEW, 403, "creator_permission_required"),
         (a_caller("other", grants=("Org.6",)), NEW, 200, None),
         (a_caller("other", grants=("Org.6.002x",)), NEW, 200, None),

@@ -16,6 +16,7 @@ _SHOWN = ("image/", "audio/", "video/", "text/plain", "text/css", "text/vtt", "a
           "application/javascript", "text/javascript", "application/json")  # fmt: skip
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; sandbox"
 _YEAR = 31_536_000
+_DIGITS = 100  # of a place in a file; turning digits into a number takes their square
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?charset=[\w-]+)?", re.ASCII)
 
 
@@ -49,7 +50,7 @@ def read_range(header: str | None, size: int) -> Span:
     """One range of bytes; anything else (several, malformed, other units) means the whole. Raises `Unsatisfiable`."""
     whole = Span(0, size, partial=False)
     match = _RANGE.fullmatch(header.strip()) if header else None
-    if match is None or match.groups() == ("", "") or any(len(part) > 18 for part in match.groups()):
+    if match is None or match.groups() == ("", "") or any(len(part) > _DIGITS for part in match.groups()):
         return whole
     first, last = match.groups()
     if first == "":

@@ -62,7 +62,7 @@ class LibraryFull(Invalid):
         super().__init__(f"Libraries cannot have more than {most} components")
 
 
-class ClipboardEmpty(TextRefusal):
+class ClipboardEmpty(Invalid):
     """Your clipboard is empty or invalid."""
 
     code = "clipboard_empty"

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.database import WriteSession, raw
+from common.errors import NotAcceptable
 from common.identity import Caller, CallerDep
 from common.keys import CourseKey, InvalidKey
 from common.pages import prefers_html
@@ -66,8 +67,11 @@ async def put_checklist(request: Request, place: str, session: WriteSession, cal
     """`…/{course}/{index}`: of the list sent, `is_checked` of each item is kept; answers the list as it is now."""
     connection = await raw(session)
     opened = await _open(connection, caller, place)
-    if prefers_html(request):
-        raise OnlyJson
+    try:
+        if prefers_html(request):
+            raise OnlyJson
+    except NotAcceptable as refusal:
+        raise OnlyJson from refusal
     index = _index(opened.index)
     checklist = TEMPLATE[index]
     ticks = read_ticks(checklist, await read_object(request, limit=_LIMIT))

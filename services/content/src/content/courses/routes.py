@@ -106,8 +106,7 @@ async def create_library(request: Request, session: WriteSession, caller: Caller
     data = await read_bytes(request, limit=_LIMIT)
 
     async def perform() -> Response:
-        if caller.is_anonymous:
-            raise Unauthorized
+        _require_creator(caller)
         body = parse_object(data)
         new = _read(NewLibrary, body)
         library = _key(f"library-v1:{new.org}+{new.library}", new.display_name, (new.org, new.library))
@@ -123,14 +122,21 @@ def _answer(created: Mapping[str, str], status: int, request: Request) -> Respon
 
 
 async def _create(data: bytes, session: AsyncSession, caller: Caller) -> dict[str, str]:
-    if caller.is_anonymous:
-        raise Unauthorized
+    _require_creator(caller)
     body = parse_object(data)
     if "number" not in body and isinstance(body.get("course"), str):
         body["number"] = body["course"]
     new = _read(NewCourse, body)
     course = _key(f"course-v1:{new.org}+{new.number}+{new.run}", new.display_name, (new.org, new.number, new.run))
     return await _make(body, course, new.display_name, session, caller, source=new.source_course_key)
+
+
+def _require_creator(caller: Caller) -> None:
+    """Whoever may create nothing is told so before anybody looks at the body. Raises 401, `MayNotCreate`."""
+    if caller.is_anonymous:
+        raise Unauthorized
+    if not caller.is_staff and not caller.creator_grants:
+        raise MayNotCreate
 
 
 async def _make(

@@ -21,7 +21,7 @@ async def create_block(edit: Edit, parent_id: str, new: BlockIn) -> Block:
     Raises `InvalidData`, `ClipboardEmpty`, `NotForLibraries`, `LibraryFull`, `TreeTooDeep`, `BlockUnknown`.
     """
     parent = await edit.draft.get(parent_id)
-    if new.staged_content is not None:
+    if new.staged_content == "clipboard":
         # nobody has a clipboard here: what upstream answers when there is nothing in it
         raise ClipboardEmpty
     category = new.category

@@ -138,7 +138,9 @@ async def _adopt(edit: Edit, block: Block, keys: list[str]) -> tuple[tuple[str, 
     for child in children:
         if child in block.children:
             continue
-        if child not in found or (parent := found[child].parent) is None:
+        parent = found[child].parent if child in found else None
+        holder = await edit.draft.find(parent) if parent is not None else None
+        if parent is None or holder is None or child not in holder.children:
             raise ConcurrentAuthors
         if child in line:
             raise InvalidData(f"{child} would be below itself")
