@@ -50,7 +50,8 @@ def main(service: Service) -> None:
     """Run the role named on the command line. Exit code 2 for bad usage or settings."""
     parser = argparse.ArgumentParser(prog=f"python -m {service.package}", description=f"The {service.name} service.")
     parser.add_argument("role", choices=(*ROLES, *service.commands))
-    parser.add_argument("words", nargs="*", help="of a command; roles have none")
+    # a command's options are its own to read
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="of a command; roles have none")
     given = parser.parse_args()
     role, words = given.role, given.words
     if words and role in ROLES:

@@ -1,4 +1,4 @@
-"""`python -m enrollment serve|consume|relay|all|migrate|reconcile`."""
+"""`python -m enrollment serve|consume|relay|all|migrate`, and what an operator runs (`SERVICE.commands`)."""
 
 from common.process import main
 from enrollment.app import SERVICE

@@ -15,6 +15,7 @@ from enrollment.course_copies.reconcile import reconcile
 from enrollment.enrollments import routes as enrollments
 from enrollment.jobs import routes as jobs
 from enrollment.program_enrollments import learner_routes as learner_programs
+from enrollment.program_enrollments import operator_commands
 from enrollment.program_enrollments import routes as program_enrollments
 from enrollment.reports.routes import build_router as build_reports
 from enrollment.retirement import routes as retirement
@@ -60,5 +61,10 @@ SERVICE = Service(
     create_app=create_app,
     subscriptions=subscriptions,
     background=background,
-    commands={"reconcile": reconcile},
+    commands={
+        "reconcile": reconcile,
+        operator_commands.LINK: operator_commands.link_program_learners,
+        operator_commands.RESET: operator_commands.reset_programs,
+        operator_commands.EXPIRE: operator_commands.expire_waiting,
+    },
 )

@@ -17,7 +17,7 @@ from enrollment.enrollments.changes import RacedError
 from enrollment.jobs.operations import forget_jobs
 from enrollment.jobs.running import Runner
 from enrollment.program_enrollments.linking import realise_due
-from enrollment.program_enrollments.maintenance import expire_waiting
+from enrollment.program_enrollments.maintenance import expire_all_waiting
 from enrollment.retirement.operations import scrub_history
 from enrollment.settings import Settings
 
@@ -50,8 +50,12 @@ def background(resources: Resources) -> Sequence[Callable[[], Awaitable[None]]]:
     async def links() -> None:
         await _forever(lambda: realise_late_links(resources), settings.sweep_seconds)
 
+    async def expire() -> None:
+        before = datetime.now(UTC) - timedelta(days=settings.waiting_program_days)
+        await expire_all_waiting(resources, before=before)
+
     async def waiting() -> None:
-        await _forever(lambda: expire_program_enrollments(resources, settings.waiting_program_days), _HOUR)
+        await _forever(expire, _HOUR)
 
     runner = Runner(resources, timedelta(seconds=settings.deferred_seconds), settings.sweep_seconds)
 
@@ -84,15 +88,6 @@ async def realise_late_links(resources: Resources) -> None:
     while True:
         async with resources.sessions.begin() as session:
             if not await realise_due(await raw(session), now=datetime.now(UTC)):
-                return
-
-
-async def expire_program_enrollments(resources: Resources, days: int) -> None:
-    """What has waited for an account for so many days."""
-    before = datetime.now(UTC) - timedelta(days=days)
-    while True:
-        async with resources.sessions.begin() as session:
-            if not await expire_waiting(await raw(session), before=before):
                 return
 
 

@@ -61,6 +61,15 @@ class Standing:
     is_active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A learner's enrollment that could not be made what the program wants."""
+
+    user_id: int
+    course_key: str
+    code: str
+
+
 def wish_for(effect: Effect, standing: Standing | None, *, is_held: bool, offers_audit: bool) -> Wish | bool | None:
     """What to ask for; None is to be unenrolled, False is nothing at all.
 
@@ -91,9 +100,10 @@ async def apply_effects(
     *,
     origin: Origin,
     now: datetime,
-) -> None:
+) -> list[Refused]:
     """Carry out (learner, course number, course key, effect), after the program's own rows were written.
 
+    What is refused is logged and returned; the program's rows stand all the same, unless the caller undoes them.
     Raises `RacedError`, PostgreSQL's deadlock and serialization errors: the caller repeats its transaction.
     """
     strongest: dict[Pair, tuple[str, Effect]] = {}
@@ -102,7 +112,7 @@ async def apply_effects(
         if known is None or known[1] < effect:
             strongest[user_id, n] = (key, effect)
     if not strongest:
-        return
+        return []
     pairs = sorted(strongest)
     keys = int_array(user for user, _ in pairs), int_array(n for _, n in pairs)
     held = {(row["user_id"], row["course_n"]) for row in await connection.fetch(_HELD, *keys)}
@@ -117,11 +127,15 @@ async def apply_effects(
         wish = wish_for(effect, standings.get(pair), is_held=pair in held, offers_audit=pair[1] in audit)
         if not isinstance(wish, bool):
             wanted.append(Wanted(pair[0], key, wish))
-    if wanted:
-        decisions = await set_enrollments(connection, wanted, origin=origin, now=now)
-        for one, decision in zip(wanted, decisions, strict=True):
-            if decision.outcome == "rejected":
-                log.warning("program_course_not_enrolled", user_id=one.user_id, code=decision.code)
+    decisions = await set_enrollments(connection, wanted, origin=origin, now=now) if wanted else []
+    refused = [
+        Refused(one.user_id, one.course_key, decision.code or "")
+        for one, decision in zip(wanted, decisions, strict=True)
+        if decision.outcome == "rejected"
+    ]
+    for one in refused:
+        log.warning("program_course_not_enrolled", user_id=one.user_id, course_id=one.course_key, code=one.code)
+    return refused
 
 
 async def _offering_audit(

@@ -11,7 +11,7 @@ import structlog
 
 from enrollment.enrollments.changes import int_array
 from enrollment.program_enrollments.courses import lock_courses, origin_of
-from enrollment.program_enrollments.effects import Effect, apply_effects
+from enrollment.program_enrollments.effects import Effect, Refused, apply_effects
 from enrollment.program_enrollments.operations import Author
 from enrollment.program_enrollments.staff import Wish, ask_for_roles
 from enrollment.programs.operations import Key
@@ -20,7 +20,8 @@ from enrollment.programs.queries import lock_programs
 log = structlog.get_logger()
 
 # Indexes linked_id_key, program_organization, program_enrollment_key. A row keeps its account as long as that has a
-# link for the key; of several links the one in the row's own spelling counts, else the newest.
+# link for the key; of several links the one in the row's own spelling counts, else the newest. Whom an operator has
+# linked by hand stays: any change of the other account would take that back.
 _TO_LINK: Final = """
 select distinct on (e.id) e.id, e.program_uuid, e.curriculum_uuid, e.user_id as old_user_id, l.user_id, e.status,
   exists (select from program_enrollment o where o.user_id = l.user_id and o.program_uuid = e.program_uuid
@@ -30,7 +31,7 @@ join linked_id l on l.organization = i.organization and l.folded = i.folded and 
 join account a on a.user_id = l.user_id
 join program p on p.organization = l.organization and not p.deleted
 join program_enrollment e on e.program_uuid = p.uuid and e.folded = l.folded
-where e.user_id is distinct from l.user_id and not exists (
+where not e.by_hand and e.user_id is distinct from l.user_id and not exists (
   select from linked_id k where k.user_id = e.user_id and k.organization = l.organization and k.folded = l.folded
     and not k.removed)
 order by e.id, l.external_key = e.external_user_key desc, l.id desc
@@ -41,7 +42,7 @@ join program p on p.organization = i.organization order by 1
 """
 _LINK: Final = """
 with u as (
-  update program_enrollment e set user_id = i.user_id, modified = now(), version = e.version + 1
+  update program_enrollment e set user_id = i.user_id, by_hand = $5, modified = now(), version = e.version + 1
   from unnest($1::text::bigint[], $2::text::bigint[], $3::text::bigint[]) as i(id, user_id, old_user_id)
   where e.id = i.id
   returning e.id, e.status, nullif(i.old_user_id, 0) as old_user_id, e.user_id, e.version
@@ -91,14 +92,14 @@ async def realise_links(connection: asyncpg.Connection, keys: Collection[Key], *
 
 
 async def link_accounts(
-    connection: asyncpg.Connection, links: Sequence[Link], *, author: Author, now: datetime
-) -> None:
+    connection: asyncpg.Connection, links: Sequence[Link], *, author: Author, now: datetime, by_hand: bool = False
+) -> list[Refused]:
     """Move the enrollments to their accounts, and the accounts into the courses; who had them before leaves these.
 
-    The caller holds the programs' locks.
+    Returns the courses that somebody could not be put into or taken out of. The caller holds the programs' locks.
     """
     if not links:
-        return
+        return []
     rows = await connection.fetch(_COURSES, int_array(link.id for link in links))
     await lock_courses(connection, [row["course_n"] for row in rows])
     await connection.execute(
@@ -107,6 +108,7 @@ async def link_accounts(
         int_array(link.user_id for link in links),
         int_array(link.old_user_id or 0 for link in links),
         author.name,
+        by_hand,
     )
     by_id = {link.id: link for link in links}
     effects: dict[UUID, list[tuple[int, int, str, Effect]]] = {}
@@ -120,8 +122,9 @@ async def link_accounts(
             own.append((link.old_user_id, row["course_n"], row["key"], Effect.LEFT))
         if row["course_staff"]:
             wishes.append(Wish(link.id, link.user_id, row["course_n"], row["key"], wanted=True))
-    await _apply(connection, effects, author=author, now=now)
+    refused = await _apply(connection, effects, author=author, now=now)
     await ask_for_roles(connection, wishes, actor=author.name)
+    return refused
 
 
 async def _apply(
@@ -130,11 +133,12 @@ async def _apply(
     *,
     author: Author,
     now: datetime,
-) -> None:
+) -> list[Refused]:
     """All at once, whichever program they come from: locks are taken in one order."""
     every = [effect for own in effects.values() for effect in own]
-    if every:
-        await apply_effects(connection, every, origin=origin_of(next(iter(effects)), author), now=now)
+    if not every:
+        return []
+    return await apply_effects(connection, every, origin=origin_of(next(iter(effects)), author), now=now)
 
 
 async def realise_due(connection: asyncpg.Connection, *, now: datetime, limit: int = 100) -> int:

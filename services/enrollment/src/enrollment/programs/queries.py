@@ -38,15 +38,16 @@ from program_run r join course c on c.key = r.course_key and not c.deleted where
 """
 
 # By primary key, linked_id_key and program_enrollment_key. A key that the gateway links to nobody any more may still be
-# an enrolled learner's, who was linked by then.
+# an enrolled learner's, who was linked by then; and what an operator linked by hand stands over the gateway's link.
 _KEYS: Final = """
-select i.program_uuid, i.folded, coalesce(l.user_id, e.user_id) as user_id
+select i.program_uuid, i.folded, case when e.by_hand then e.user_id else coalesce(l.user_id, e.user_id) end as user_id
 from unnest($1::uuid[], $2::text[]) as i(program_uuid, folded)
 join program p on p.uuid = i.program_uuid and not p.deleted
 left join linked_id l on l.organization = p.organization and l.folded = i.folded and not l.removed
 left join lateral (
-  select e.user_id from program_enrollment e
-  where e.program_uuid = i.program_uuid and e.folded = i.folded and e.user_id is not null limit 1) e on true
+  select e.user_id, e.by_hand from program_enrollment e
+  where e.program_uuid = i.program_uuid and e.folded = i.folded and e.user_id is not null
+  order by e.by_hand desc, e.id limit 1) e on true
 """
 
 
