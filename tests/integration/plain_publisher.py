@@ -8,7 +8,7 @@ import uuid
 import aio_pika
 
 
-async def publish(url: str, commands: list[dict]) -> list[dict]:
+async def publish(url: str, commands: list[dict], *, seconds: float = 60) -> list[dict]:
     """Send *commands* and wait for each one's outcome; duplicates of an id are answered again."""
     connection = await aio_pika.connect(url)
     async with connection:
@@ -20,7 +20,7 @@ async def publish(url: str, commands: list[dict]) -> list[dict]:
             message = aio_pika.Message(body, content_type="application/json", reply_to=replies.name)
             await exchange.publish(message, routing_key="enrollment.enroll.v1")
         answers = []
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(seconds):
             async with replies.iterator() as arriving:
                 async for reply in arriving:
                     async with reply.process():
