@@ -7,6 +7,8 @@ from common.testing.identity import a_caller
 
 OPEN = "course-v1:Org+Open+1"
 STAFF = a_caller("root", staff=True)
+PROGRAM = "5b2c7a52-0d0f-4f43-8a3e-000000000001"
+PROGRAMS = f"/api/program_enrollments/v1/programs/{PROGRAM}"
 WRITES = (
     ("POST", "enrollment"),
     ("POST", "enrollment_allowed/"),
@@ -17,9 +19,25 @@ WRITES = (
     ("POST", f"../../cohorts/v1/courses/{OPEN}/cohorts/"),
     ("PATCH", f"../../cohorts/v1/courses/{OPEN}/cohorts/1"),
     ("POST", f"../../cohorts/v1/courses/{OPEN}/cohorts/1/users/"),
+    *((method, f"{PROGRAMS}/enrollments/") for method in ("POST", "PATCH", "PUT")),
+    *((method, f"{PROGRAMS}/courses/{OPEN}/enrollments/") for method in ("POST", "PATCH", "PUT")),
+    ("POST", "/api/program_enrollments/v1/integration-reset"),
 )
+DEEP = b"[" * 1000 + b"]" * 1000
+FIELDS = (
+    b"user", b"email", b"mode", b"is_active", b"cohort", b"enrollment_attributes", b"email_opt_in", b"force_enrollment",
+    b"enterprise_uuid", b"username", b"course_id", b"auto_enroll", b"name", b"assignment_type", b"users", b"action",
+    b"identifiers", b"courses", b"cohorts", b"reason", b"blocked", b"organization",
+)  # fmt: skip
 BODIES = {
     "deep": b"[" * 100_000,
+    "1000 levels": DEEP.join([b"[", b"]"]),
+    **{
+        f"1000 levels in {name.decode()}": b'{"course_details": {"course_id": "%b"}, "%b": %b}'
+        % (OPEN.encode(), name, DEEP)
+        for name in FIELDS
+    },
+    "1000 levels in a record": b'[{"student_key": "a", "status": %b}]' % DEEP,
     "deep object": b'{"a":' * 5000 + b"1" + b"}" * 5000,
     "NaN": b'{"course_details": NaN}',
     "infinity": b'{"course_details": 1e999}',
@@ -61,25 +79,35 @@ READS = (
     "enrollment/{}", "enrollment/alice,{}", "course/{}", "embargo/{}", "enrollments?course_id={}",
     "enrollments?course_ids={}", "enrollments?username={}", "enrollments?email={}", "enrollment?user={}",
     "roles/?course_id={}", "enrollment_allowed/?email={}", "reports/courses/{}", "reports/courses/{}/enrollments.csv",
-    "../../cohorts/v1/courses/{}/cohorts/",
+    "../../cohorts/v1/courses/{}/cohorts/", f"{PROGRAMS}/courses/{{}}/enrollments/", f"{PROGRAMS}/courses/{{}}/grades/",
+    f"/api/program_enrollments/v1/users/{{}}/programs/{PROGRAM}/courses",
+    "/api/program_enrollments/v1/programs/{}/enrollments/",
+    "/api/program_enrollments/v1/programs/{}/overview/", "/api/program_enrollments/v1/programs/enrollments/?type={}",
+    "/api/enrollment_jobs/v1/jobs/{}", "/api/enrollment_jobs/v1/jobs/{}/result",
+    "/api/enrollment_jobs/v1/jobs?owner={}", "/api/enrollment_jobs/v1/courses/{}/enrollments",
+    "/api/enrollment_jobs/v1/programs/{}/course_enrollments",
 )  # fmt: skip
 CURSORS = ("x", "%00", "bnQ=", "bzk5OTk5OTk5OTk5OTk5OTk5OTk5OQ==", "b" * 5000, "%D9%A3", "bi0x", "b8OpMQ==")
 STORED = (
     "enrollment", "enrollment_history", "enrollment_allowed", "cohort", "cohort_membership", "cohort_waiting",
-    "embargo", "email_opt_in", "outbox", "manual_enrollment",
+    "embargo", "email_opt_in", "outbox", "manual_enrollment", "program_enrollment", "program_course_enrollment",
+    "program_history", "enrollment_job",
 )  # fmt: skip
 
 
 @pytest.fixture
-async def nothing_stored(world):
+async def nothing_stored(world, resources):
     await world.account("alice")
     await world.course(OPEN)
+    await world.program(1, OPEN)
+    object.__setattr__(resources.settings, "program_reset", True)
 
     async def _counts():
         return {table: await world.db.fetchval(f"select count(*) from {table}") for table in STORED}
 
     before = await _counts()
     yield
+    object.__setattr__(resources.settings, "program_reset", False)
     assert await _counts() == before
 
 
@@ -117,7 +145,9 @@ async def test_odd_keys_and_words(client, nothing_stored, path):
             in_shape(answer)
 
 
-@pytest.mark.parametrize("path", ["enrollments?cursor=", "reports/courses/?cursor="])
+@pytest.mark.parametrize(
+    "path", ["enrollments?cursor=", "reports/courses/?cursor=", "/api/enrollment_jobs/v1/jobs?cursor="]
+)
 async def test_odd_cursors_and_sizes(client, nothing_stored, path):
     for cursor in CURSORS:
         answer = await client.send("GET", path + cursor, STAFF)
@@ -126,6 +156,18 @@ async def test_odd_cursors_and_sizes(client, nothing_stored, path):
     for size in ("0", "-1", "1e9", "abc", "٣", "9" * 30):
         answer = await client.send("GET", f"enrollments?page_size={size}", STAFF)
         assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("digits", [19, 4000, 5000])
+@pytest.mark.parametrize("path", ["", "/users/"])
+async def test_a_cohort_of_more_digits_than_a_number_has(client, nothing_stored, digits, path):
+    number = "9" * digits
+    for method in ("GET", "PATCH"):
+        answer = await client.send(
+            method, f"../../cohorts/v1/courses/{OPEN}/cohorts/{number}{path}", STAFF, json={"name": "x"}
+        )
+        assert answer.status_code in (404, 405)
+        in_shape(answer)
 
 
 @pytest.mark.parametrize(

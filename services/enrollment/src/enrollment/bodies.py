@@ -12,6 +12,8 @@ from common.errors import Invalid, UnsupportedMediaType
 
 # an escaped NUL, and not an escaped backslash before a text about one; PostgreSQL can store neither
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+# nothing here is nested deeper than four; a text of a thousand levels could be read, and then not printed again
+MAX_DEPTH: Final = 50
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -37,14 +39,32 @@ def has_nul(text: bytes) -> bool:
     return b"\\u0000" in text and _NUL.search(text) is not None
 
 
+def is_deep(value: object) -> bool:
+    """Whether a parsed JSON value is nested deeper than `MAX_DEPTH`."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for one in level
+            for child in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def parse_json(text: bytes) -> object:
-    """Raises `UnreadableBody`, also for a NUL in a string."""
+    """Raises `UnreadableBody`, also for a NUL in a string and for what is nested too deep."""
     if has_nul(text):
         raise UnreadableBody("NUL in a string")
     try:
-        return orjson.loads(text)
+        parsed = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise UnreadableBody(str(error)) from error
+    if is_deep(parsed):
+        raise UnreadableBody("nested too deep")
+    return parsed
 
 
 def _media_type(request: Request) -> tuple[str, str]:

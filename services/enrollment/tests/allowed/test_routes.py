@@ -57,7 +57,16 @@ async def test_versions_go_on_when_an_entry_comes_back(call, world):
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize(
-    "body", [{}, {"email": "a@b.cd"}, {"course_id": OPEN}, {"email": "", "course_id": OPEN}, [], 7]
+    "body",
+    [
+        {},
+        {"email": "a@b.cd"},
+        {"course_id": OPEN},
+        {"email": "", "course_id": OPEN},
+        {"email": " ", "course_id": OPEN},
+        [],
+        7,
+    ],
 )
 async def test_both_fields_are_required(call, method, body):
     answer = await call(method, body)

@@ -105,6 +105,17 @@ async def test_each_item_gets_its_outcome(world, send, answers):
     )
 
 
+async def test_a_ref_that_the_contract_does_not_know_is_not_repeated(send, answers):
+    await send(message(command(item(ref=True), item(ref=[1]), item(ref=1.5), item(ref="good"))))
+    [answer] = await answers()
+    assert [(result.ref, result.outcome) for result in answer.results] == [
+        (None, "rejected"),
+        (None, "rejected"),
+        (None, "rejected"),
+        ("good", "enrolled"),
+    ]
+
+
 async def test_changes_travel_together_on_the_key_of_bulk_changes(world, send):
     names = [f"learner{number}" for number in range(600)]
     for start in range(0, 600, 300):

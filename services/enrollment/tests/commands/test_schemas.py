@@ -1,5 +1,6 @@
 """What is read as a command, what is answered as a whole, and what is nobody's command at all."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -12,12 +13,18 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ITEM = {"username": "alice", "course_id": "course-v1:O+C+R"}
 
 
+DEEP: list = []
+for _ in range(400):
+    DEEP = [DEEP]
+
+
 def command(**fields):
     return {"command_id": "c-1", "requested_by": "importer", "items": [ITEM], **fields}
 
 
 def read(body, kind="enroll"):
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    # the standard library's: it prints as many levels as a publisher may send
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return read_command(content, kind, broker_user="erp", reply_to=None, received_at=NOW)
 
 
@@ -41,6 +48,12 @@ def test_without_a_readable_command_id_there_is_nobody_to_answer(body):
         ({"requested_by": ""}, "malformed"),
         ({"issued_at": "yesterday"}, "malformed"),
         ({"issued_at": 12}, "malformed"),
+        ({"issued_at": "0001-01-01T00:00:00+23:59"}, "malformed"),
+        ({"issued_at": "2026-02-30T00:00:00Z"}, "malformed"),
+        ({"expires_at": "9999-12-31T23:59:59-23:59"}, "malformed"),
+        ({"colour": DEEP}, "malformed"),
+        ({"requested_by": {"name": DEEP}}, "malformed"),
+        ({"items": [{**ITEM, "note": DEEP}]}, "malformed"),
         ({"expires_at": "soon"}, "malformed"),
         ({"options": {"ignore_windows": True}}, "malformed"),
         ({"options": {"ignore_window": "yes"}}, "malformed"),

@@ -111,6 +111,15 @@ ENROLL = [
     (Wish(is_active=False), Place(OPEN, ALICE), Decision("unenrolled", mode="audit", is_active=False)),
     (Wish(is_active=False), Place(CLOSED, ALICE, ACTIVE), Decision("unenrolled", mode="audit", is_active=False)),
     (Wish(is_active=False), Place(CLOSED, ALICE, INACTIVE), Decision("unchanged", "not_enrolled")),
+    # a mode that the course has no more is left like any other
+    *(
+        (Wish(is_active=False), Place(OPEN, ALICE, Standing(5, "masters", active)), decision)
+        for active, decision in (
+            (True, Decision("unenrolled", mode="masters", is_active=False)),
+            (False, Decision("unchanged", "not_enrolled")),
+        )
+    ),
+    (Wish("masters", is_active=False), Place(OPEN, ALICE, INACTIVE), rejected("mode_unavailable")),
     (Wish("honor", is_active=False), Place(OPEN, ALICE, ACTIVE), Decision("unenrolled", mode="honor", is_active=False)),
 ]
 

@@ -331,6 +331,11 @@ FILES = {
     "more behind": ("application/json", b'[{"student_key": "a", "status": "enrolled"}] x', "behind"),
     "NaN": ("application/json", b'[{"student_key": NaN, "status": "enrolled"}]', "Record 1"),
     "too deep": ("application/json", b'[{"student_key": ' + b"[" * 50_000 + b"}]", "Record 1"),
+    "1000 levels": (
+        "application/json",
+        b'[{"student_key": "a", "status": ' + b"[" * 900 + b"]" * 900 + b"}]",
+        "Record 1 is nested too deep",
+    ),
     "half a surrogate pair": ("application/json", b'[{"student_key": "\\ud800", "status": "enrolled"}]', "Line 1"),
     "a NUL in JSON": ("application/json", b'[{"student_key": "a\\u0000", "status": "enrolled"}]', "Line 1"),
     "an endless record": ("application/json", b'[{"student_key": "' + b"a" * 300_000, "Record 1"),

@@ -1,5 +1,6 @@
 """Retirement: names give way at once, enrollments end by the pipeline's call, and neither says who it was."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ import pytest
 
 from common.messaging import Message
 from common.testing.identity import a_caller
+from common.testing.waiting import until
 from enrollment.consumers import hear_retirements
 from enrollment.sweeps import scrub_names
 
@@ -95,6 +97,29 @@ async def test_the_pipelines_call_ends_all_enrollments_and_names_their_orgs(clie
     }
     again = await unenroll(client, name)
     assert (again.status_code, again.content) == (204, b"")
+
+
+async def test_a_call_that_meets_others_at_the_same_rows_is_repeated(client, enrolled, retire, resources):
+    await retire()
+    numbers = {row["key"]: row["n"] for row in await enrolled.db.fetch("select key, n from course")}
+    lock = "select from enrollment where user_id = $1 and course_n = $2 for update"
+    waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    async with resources.pool.acquire() as other:
+        # the call begins to wait first, so that it is the one PostgreSQL breaks off
+        await other.execute("set deadlock_timeout = '30s'")
+        async with other.transaction():
+            await other.execute(lock, ALICE.user_id, numbers[GONE])
+            calling = asyncio.create_task(unenroll(client, "alice"))
+
+            async def waiting():
+                return await enrolled.db.fetchval(waits) > 0
+
+            await until(waiting, what="the call to wait for the row")
+            await other.execute(lock, ALICE.user_id, numbers[OPEN])
+        await other.execute("reset deadlock_timeout")
+    answer = await calling
+    assert (answer.status_code, answer.json()) == (200, ["OrgA", "OrgB", "OrgC"])
+    assert await enrolled.db.fetchval("select count(*) from enrollment where is_active") == 0
 
 
 async def test_refusals_are_bare_strings(client, enrolled):

@@ -50,13 +50,15 @@ class Named:
 
 def read_named(fields: Mapping[str, object]) -> Named:
     """Raises `FieldsMissing`, `BadEntry`."""
-    email, course_id = fields.get("email"), fields.get("course_id")
+    email, course_id = (
+        value.strip() if isinstance(value, str) else value for value in (fields.get("email"), fields.get("course_id"))
+    )
     if not email or not course_id:
         raise FieldsMissing
     if not isinstance(email, str) or not isinstance(course_id, str) or len(email) > MAX_EMAIL:
         raise BadEntry
     try:
-        return Named(email.strip(), course_id, CourseKey.parse(course_id).canonical)
+        return Named(email, course_id, CourseKey.parse(course_id).canonical)
     except InvalidKey as error:
         raise BadEntry(f"'{course_id}' is not a valid course id.") from error
 

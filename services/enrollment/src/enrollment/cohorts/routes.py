@@ -5,6 +5,7 @@ from typing import Final
 
 import orjson
 from fastapi import APIRouter
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,6 +44,20 @@ from enrollment.transactions import in_transaction
 _MAX_PAGE: Final = 100
 _MAX_ID: Final = 2**63 - 1
 
+
+class _Digits(Convertor[int]):
+    """A number of no more digits than Python reads; `int` of Starlette takes any, and raises for what is longer."""
+
+    regex = "[0-9]{1,4000}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("digits", _Digits())
 router = APIRouter(prefix="/api/cohorts/v1/courses", tags=["cohorts"])
 
 
@@ -123,14 +138,16 @@ async def refuse_change_of_all(course_id: str, request: Request, caller: CallerD
     raise CohortIdMissing
 
 
-@router.get("/{course_id:path}/cohorts/{cohort_id:int}", response_model=CohortOut)
+@router.get("/{course_id:path}/cohorts/{cohort_id:digits}", response_model=CohortOut)
 async def get_cohort(course_id: str, cohort_id: int, request: Request, caller: CallerDep) -> Response:
     """One cohort."""
     place = await _place(request, caller, course_id)
     return _json(await place.cohort(cohort_id))
 
 
-@router.patch("/{course_id:path}/cohorts/{cohort_id:int}", status_code=204, openapi_extra=described_body(CohortChanges))
+@router.patch(
+    "/{course_id:path}/cohorts/{cohort_id:digits}", status_code=204, openapi_extra=described_body(CohortChanges)
+)
 async def change_cohort(course_id: str, cohort_id: int, request: Request, caller: CallerDep) -> Response:
     """Another name, assignment type or group."""
     place = await _place(request, caller, course_id)
@@ -141,15 +158,15 @@ async def change_cohort(course_id: str, cohort_id: int, request: Request, caller
     return Response(status_code=204)
 
 
-@router.post("/{course_id:path}/cohorts/{cohort_id:int}", include_in_schema=False)
+@router.post("/{course_id:path}/cohorts/{cohort_id:digits}", include_in_schema=False)
 async def refuse_post(course_id: str, cohort_id: int, request: Request, caller: CallerDep) -> Response:
     """A cohort is made at the parent."""
     await _place(request, caller, course_id)
     raise WrongEndpoint
 
 
-@router.get("/{course_id:path}/cohorts/{cohort_id:int}/users/", response_model=CohortUserPage)
-@router.get("/{course_id:path}/cohorts/{cohort_id:int}/users/{username}", include_in_schema=False)
+@router.get("/{course_id:path}/cohorts/{cohort_id:digits}/users/", response_model=CohortUserPage)
+@router.get("/{course_id:path}/cohorts/{cohort_id:digits}/users/{username}", include_in_schema=False)
 async def list_users(course_id: str, cohort_id: int, request: Request, caller: CallerDep) -> Response:
     """A page of the cohort's members."""
     place = await _place(request, caller, course_id)
@@ -174,7 +191,7 @@ async def list_users(course_id: str, cohort_id: int, request: Request, caller: C
 
 
 @router.post(
-    "/{course_id:path}/cohorts/{cohort_id:int}/users/",
+    "/{course_id:path}/cohorts/{cohort_id:digits}/users/",
     response_model=UsersAdded,
     openapi_extra=described_body(UsersIn),
 )
@@ -183,7 +200,7 @@ async def add_users(course_id: str, cohort_id: int, request: Request, caller: Ca
     return await _add(course_id, cohort_id, None, request, caller)
 
 
-@router.post("/{course_id:path}/cohorts/{cohort_id:int}/users/{username}", response_model=UsersAdded)
+@router.post("/{course_id:path}/cohorts/{cohort_id:digits}/users/{username}", response_model=UsersAdded)
 async def add_user(course_id: str, cohort_id: int, username: str, request: Request, caller: CallerDep) -> Response:
     """Put one learner into the cohort, out of any other."""
     return await _add(course_id, cohort_id, username, request, caller)
@@ -201,14 +218,14 @@ async def _add(course_id: str, cohort_id: int, username: str | None, request: Re
     )
 
 
-@router.delete("/{course_id:path}/cohorts/{cohort_id:int}/users/", include_in_schema=False)
+@router.delete("/{course_id:path}/cohorts/{cohort_id:digits}/users/", include_in_schema=False)
 async def refuse_removal_of_all(course_id: str, cohort_id: int, request: Request, caller: CallerDep) -> Response:
     """A removal names its learner."""
     await _place(request, caller, course_id)
     raise UsernameMissing
 
 
-@router.delete("/{course_id:path}/cohorts/{cohort_id:int}/users/{username}", status_code=204)
+@router.delete("/{course_id:path}/cohorts/{cohort_id:digits}/users/{username}", status_code=204)
 async def remove_user(course_id: str, cohort_id: int, username: str, request: Request, caller: CallerDep) -> Response:
     """Take a learner out of the cohort."""
     place = await _place(request, caller, course_id)

@@ -222,7 +222,8 @@ def _shown(command: CommandRead, results: Mapping[int, Result]) -> Shown:
         ref = raw_item.get("ref") if isinstance(item, str) and isinstance(raw_item, dict) else None
         if isinstance(item, Item):
             ref = item.ref
-        shown[index] = results[index].shown(index, ref if isinstance(ref, str | int) else None)
+        known = isinstance(ref, str | int) and not isinstance(ref, bool)
+        shown[index] = results[index].shown(index, ref if known else None)
     return shown
 
 

@@ -80,7 +80,10 @@ def _instant(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("not an ISO 8601 date and time")
     parsed = datetime.fromisoformat(value)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    try:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except OverflowError as error:  # of the first and the last hours there are
+        raise ValueError("not a date of this calendar in UTC") from error
 
 
 _When = Annotated[datetime, BeforeValidator(_instant)]
@@ -183,12 +186,16 @@ def read_command(
     except ValidationError as error:
         raise RefusedWhole(command_id, "malformed", _first(error)) from error
     issued_at = envelope.issued_at
+    try:
+        # the same JSON in another layout is the same command
+        canonical = orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise RefusedWhole(command_id, "malformed", "The command is nested too deep.") from error
     return CommandRead(
         kind=kind,
         broker_user=broker_user,
         command_id=command_id,
-        # the same JSON in another layout is the same command
-        digest=hashlib.sha256(kind.encode() + orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS)).digest(),
+        digest=hashlib.sha256(kind.encode() + canonical).digest(),
         actor=_actor(envelope.requested_by),
         reason=envelope.reason,
         issued_at=received_at if issued_at is None else min(issued_at, received_at + _MAX_AHEAD),

@@ -192,8 +192,9 @@ def decide_enroll(wish: Wish, place: Place, *, now: datetime, issued_at: datetim
             return Decision("unchanged", "already_enrolled")
     else:
         mode = wish.mode or (standing.mode if standing.mode and not wish.is_active else course.default_mode(now))
-    checked = (wish.mode or not standing.is_active) and not wish.options.any_mode
-    if checked and not course.offers(mode, now, expired=expired):
+    # who is left in the mode they have is not asked whether the course still offers it
+    takes = wish.mode or (not standing.is_active and (wish.is_active or standing.mode is None))
+    if takes and not wish.options.any_mode and not course.offers(mode, now, expired=expired):
         return Decision("rejected", "mode_unavailable")
     if mode == "credit" and wish.attributes and not any(a[:2] == ("credit", "provider_id") for a in wish.attributes):
         return Decision("rejected", "attributes_missing")

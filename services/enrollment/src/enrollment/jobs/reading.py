@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
+from enrollment.bodies import is_deep
 from enrollment.jobs.errors import BadFile
 from enrollment.jobs.models import Format
 
@@ -122,6 +123,8 @@ def _read_json(text: IO[str]) -> Iterator[tuple[int, Record]]:
         value = window.value(number)
         if not isinstance(value, dict):
             raise BadFile(f"Record {number} is no JSON object.")
+        if is_deep(value):
+            raise BadFile(f"Record {number} is nested too deep.")
         yield number, value
     if in_array:
         window.skip()

@@ -17,6 +17,7 @@ from common.errors import Forbidden, NotFound
 from common.identity import Caller, caller_of, request_base
 from common.keys import CourseKey, InvalidKey
 from common.resources import Resources
+from enrollment.bodies import is_deep
 from enrollment.enrollments.errors import CredentialsMissing
 from enrollment.program_enrollments.errors import (
     BadCourseKey,
@@ -69,6 +70,8 @@ async def read_json(request: Request) -> object:
         body: object = orjson.loads(await request.body())
     except orjson.JSONDecodeError as error:
         raise UnreadableBody(str(error)) from error
+    if is_deep(body):
+        raise UnreadableBody("nested too deep")
     return body
 
 

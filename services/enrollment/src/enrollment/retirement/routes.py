@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
+import asyncpg
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from common.database import raw
 from common.identity import CallerDep
 from common.resources import Resources
 from enrollment.bodies import read_fields
@@ -15,6 +15,7 @@ from enrollment.openapi import described_body
 from enrollment.retirement import operations
 from enrollment.retirement.errors import NotRetiring, UsernameMissing
 from enrollment.retirement.schemas import UnenrollIn
+from enrollment.transactions import in_transaction
 
 router = APIRouter(prefix="/api/enrollment/v1", tags=["enrollment"])
 
@@ -32,8 +33,10 @@ async def unenroll(request: Request, caller: CallerDep) -> Response:
         user_id = await resources.facts.eventually(lambda: operations.find_retiring(resources.pool, username))
     if user_id is None:
         raise NotRetiring
-    async with resources.sessions.begin() as session:
-        orgs = await operations.unenroll_everywhere(
-            await raw(session), user_id, actor=caller.username or "", now=datetime.now(UTC)
-        )
+    learner, actor = user_id, caller.username or ""
+
+    async def work(connection: asyncpg.Connection) -> list[str]:
+        return await operations.unenroll_everywhere(connection, learner, actor=actor, now=datetime.now(UTC))
+
+    orgs = await in_transaction(resources, work)
     return JSONResponse(orgs) if orgs else Response(status_code=204)
