@@ -8,9 +8,10 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from common.app import build_app
+from common.app import add_plain_route, build_app
 from common.errors import NotFound
 
 router = APIRouter()
@@ -35,6 +36,13 @@ async def read_stream() -> Response:
 @router.post("/orders/")
 async def place_order() -> Response:
     return PlainTextResponse("placed", 201)
+
+
+async def list_plainly(_: Request) -> Response:
+    return PlainTextResponse("plain")
+
+
+add_plain_route(router, "/plain/", list_plainly)
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +79,19 @@ async def test_head_is_no_way_to_a_route_that_only_writes(http):
 async def test_both_slash_forms_answer_directly_on_writes_too(http, path):
     answer = await http.post(path)
     assert (answer.status_code, answer.text) == (201, "placed")
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [("/plain/", "/plain/"), ("/plain", "/plain/"), ("/things/one", "/things/{name}"), ("/nothing", "unmatched")],
+)
+async def test_requests_are_counted_by_the_template_of_their_route(http, path, route):
+    async def count() -> float:
+        lines = (await http.get("/metrics")).text.splitlines()
+        head = f'lectern_http_requests_total{{method="GET",route="{route}",service="sample",'
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(head))
+
+    before = await count()
+    for _ in range(2):
+        await http.get(path)
+    assert await count() == before + 2

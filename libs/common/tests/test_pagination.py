@@ -1,6 +1,10 @@
 """Page numbers as upstream reads them."""
 
+from urllib.parse import parse_qsl, urlencode
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.pagination import InvalidPage, PageRequest, page_count, page_links, parse_page
 
@@ -34,6 +38,13 @@ def test_links_keep_other_parameters_and_omit_page_one():
     assert previous == "http://h/c/?org=A%2BB&org=C"
     assert page_links("http://h/c/", "", 1, 1) == (None, None)
     assert page_links("http://h/c/", "page=2", 2, 2) == (None, "http://h/c/")
+
+
+@given(st.lists(st.sampled_from([*"ab=&+%. ~", "page=2", "&cursor=x", "=", "org=A", "é", "%41"])).map("".join))
+def test_a_link_says_what_parsing_and_encoding_the_query_again_would_say(query):
+    kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in ("page", "cursor")]
+    following, _ = page_links("u", query, 1, 2, cursor="3:é +", more=True)
+    assert following == f"u?{urlencode([*kept, ('page', '2'), ('cursor', '3:é +')])}"
 
 
 @pytest.mark.parametrize(("count", "size", "pages"), [(0, 10, 1), (1, 10, 1), (10, 10, 1), (11, 10, 2)])

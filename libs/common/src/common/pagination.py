@@ -1,7 +1,8 @@
 """Page numbers as upstream's clients send them, and the envelope they expect back."""
 
+import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from common.errors import NotFound
 
@@ -55,15 +56,27 @@ def page_links(
 
     *cursor* goes on the link to the next page; *more* says whether there is one when the number alone does not.
     """
-    known = {"page", "cursor"} if more is not None else {"page"}
-    others = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in known]
+    known = ("page", "cursor") if more is not None else ("page",)
+    others = _others(query, known)
 
     def link(number: int, *, after: str | None = None) -> str:
-        place = [] if number == 1 else [("page", str(number))]
-        place += [("cursor", after)] if after is not None else []
-        query = urlencode([*others, *place])
+        place = [] if number == 1 else [f"page={number}"]
+        place += [f"cursor={quote_plus(after)}"] if after is not None else []
+        query = "&".join([*others, *place])
         return f"{url}?{query}" if query else url
 
     has_next = page < pages if more is None else more
     back = min(page - 1, pages)
     return (link(page + 1, after=cursor) if has_next else None), (link(back) if back > 0 else None)
+
+
+# What parsing and encoding again leaves as it is: no need for either.
+_PLAIN = re.compile(r"(?:[\w.~-]+=[\w.~-]*&)*[\w.~-]+=[\w.~-]*", re.ASCII)
+
+
+def _others(query: str, known: tuple[str, ...]) -> list[str]:
+    """The parameters beside those *known*, encoded."""
+    if _PLAIN.fullmatch(query):
+        return [part for part in query.split("&") if part.partition("=")[0] not in known]
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return [urlencode([(name, value)]) for name, value in pairs if name not in known]

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from common.app import add_plain_route
 from common.identity import Caller, caller_of
 from common.pages import page_response
 from common.pagination import InvalidPage, PageRequest, page_links, parse_page
@@ -93,4 +94,4 @@ async def _facets(request: Request, filters: Filters, view: Viewer, chosen: dict
     return counts
 
 
-router.add_route("/", show_catalogue, methods=["GET"], include_in_schema=False)
+add_plain_route(router, "/", show_catalogue, include_in_schema=False)
