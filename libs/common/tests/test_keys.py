@@ -199,6 +199,13 @@ def test_definition_keys_are_read_in_every_form() -> None:
             "edx://mitx.6.002x.t1_2013/branch/published/block/root",
             Locator(dotted="mitx.6.002x.t1_2013", branch="published", block="root"),
         ),
+        (
+            f"EDX://mitx.6.002x.t1_2013/Branch/draft/VERSION/{G}/Block/HW3",
+            Locator(dotted="mitx.6.002x.t1_2013", branch="draft", version=G, block="HW3"),
+        ),
+        (f"Version/{G}/BLOCK/HW3", Locator(version=G, block="HW3")),
+        ("MITx/Branch/2026_T1", Locator(CourseKey("MITx", "Branch", "2026_T1"))),
+        ("Block/6.002x/2026_T1/Block/x", Locator(CourseKey("Block", "6.002x", "2026_T1"), block="x")),
         ("mitx.6.002x.t1_2013/branch/draft-branch", Locator(dotted="mitx.6.002x.t1_2013", branch="draft")),
         (f"version/{G.upper()}/block/HW3", Locator(version=G, block="HW3")),
         (f"edx://version/{'a' * 32}", Locator(version="a" * 32)),

@@ -18,6 +18,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{24}|[0-9a-fA-F]{32}")
 _NOT_IN_NAME = re.compile(r"[^\w\-~.:%]")
 _NOT_IN_ASSET = re.compile(r"[^\w\-.%]")
 _TAGS: Final = ("branch", "version", "type", "block")
+_STEPS: Final = ("branch", "version", "block")
 _BLOCK_SCHEMES: Final = ("block-v1", "lib-block-v1")
 _ASSET_SCHEMES: Final = ("asset-v1",)
 _LOCATOR_SCHEMES: Final = ("course-v1", "library-v1", "i4x", *_BLOCK_SCHEMES)
@@ -241,7 +242,8 @@ class Locator:
     @staticmethod
     def parse(text: str) -> "Locator":
         """Read a path of 2013 (`[edx://]course[/branch/B][/version/G][/block/ID]`) or any course or block key."""
-        body = text.removeprefix("edx://").strip("/") if not text.startswith("i4x://") else text
+        body = text[6:] if text[:6].lower() == "edx://" else text
+        body = body.strip("/") if not body.startswith("i4x://") else body
         found = _parse_key(body) or _parse_path(body)
         if found is None or len(text) > 8 * MAX_KEY_LENGTH:
             raise InvalidKey(text, "a locator")
@@ -371,8 +373,11 @@ def _parse_path(text: str) -> Locator | None:
     course: CourseKey | None = None
     dotted: str | None = None
     found: Locator | None = None
-    if steps[0] not in ("version", "block", "branch"):
-        take = 3 if ":" not in steps[0] and len(steps) >= 3 and steps[1] not in ("branch", "version", "block") else 1
+    # of whatever case, unless that would take the name of a course `Org/Branch/Run` for something else
+    is_dotted = steps[0].count(".") >= 2
+    if steps[0] not in _STEPS and (len(steps) % 2 or steps[0].lower() not in _STEPS):
+        is_tagged = len(steps) > 1 and (steps[1].lower() if is_dotted else steps[1]) in _STEPS
+        take = 3 if ":" not in steps[0] and len(steps) >= 3 and not is_tagged else 1
         name = "/".join(steps[:take])
         steps = steps[take:]
         if take == 1 and ":" in name:
@@ -385,13 +390,13 @@ def _parse_path(text: str) -> Locator | None:
                 course = CourseKey.parse(name)
             except InvalidKey:
                 return None
-        elif name.count(".") >= 2 and all(map(_PART.fullmatch, name.split("."))):
+        elif is_dotted and all(map(_PART.fullmatch, name.split("."))):
             dotted = name
         else:
             return None
     if len(steps) % 2:
         return None
-    tags = _read_tags([f"{tag}@{value}" for tag, value in zip(steps[::2], steps[1::2], strict=True)])
+    tags = _read_tags([f"{tag.lower()}@{value}" for tag, value in zip(steps[::2], steps[1::2], strict=True)])
     if tags is None or "type" in tags or not (course or dotted or "version" in tags):
         return None
     branch = tags.get("branch") or (found.branch if found else None)

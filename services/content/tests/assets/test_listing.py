@@ -153,3 +153,13 @@ async def test_who_may_list(client):
     assert by_key.json() == one.json()
     page = await client.page("/assets/course-v1:Org+Demo+1", ADMIN)
     assert "locked.pdf" in page.text
+
+
+async def test_a_file_has_a_page_of_its_own(client):
+    page = await client.page("/assets/course-v1:Org+Demo+1/open.txt", ADMIN)
+    assert (page.status_code, page.headers["vary"]) == (200, "Accept")
+    assert "<h1>open.txt</h1>" in page.text
+    assert "locked.pdf" not in page.text
+    none = await client.page("/assets/course-v1:Org+Demo+1/none.txt", ADMIN)
+    assert (none.status_code, none.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "<h1>There is no such page</h1>" in none.text

@@ -66,3 +66,17 @@ async def test_on_the_published_branch_a_deletion_takes_the_block_from_learners_
     assert draft.guid == before
     assert not {"vertical@u1", "html@intro"} & published.nodes.keys()
     await studio.refused(404, "DELETE", place)
+
+
+async def test_a_parent_that_shared_what_is_gone_names_it_no_more(studio, bus, demo):
+    demo.blocks["vertical@u2"]["children"] = ["html@intro", "problem@sum"]
+    assert (await bus.import_course(demo)).outcome == "done"
+    await studio.ok("DELETE", "vertical@u1")
+    read = (await studio.ok("GET", "vertical@u2")).json()
+    assert read["children"] == [studio.key("problem@sum")]
+    container = (await studio.ok("GET", "container/" + studio.key("vertical@u2"))).json()
+    assert container["children"] == read["children"]
+    await studio.put("vertical@u2", children=read["children"])
+    assert (await studio.tree()).nodes["vertical@u2"].children == ("problem@sum",)
+    await studio.ok("DELETE", "problem@sum")
+    assert (await studio.ok("GET", "vertical@u2")).json()["has_children"] is False

@@ -206,6 +206,7 @@ async def test_a_definition_is_read_by_the_teams_that_use_it_and_by_global_staff
             assert said["fields"] == demo.blocks["problem@sum"]["fields"]
     callers = [
         (ADMIN, 200), (studio.author, 200), (a_caller("o", org_roles=(("Org", "staff"),)), 200),
+        (a_caller("o", active=False, org_roles=(("Org", "staff"),)), 200),
         (LEARNER, 403), (a_caller("stranger"), 403), (a_caller(None), 401), (a_caller("robot", active=False), 403),
         (a_caller("o", org_roles=(("Other", "staff"),)), 403),
     ]  # fmt: skip
@@ -215,6 +216,25 @@ async def test_a_definition_is_read_by_the_teams_that_use_it_and_by_global_staff
         assert (await studio.send("GET", place, prefix="/definition", caller=ADMIN)).status_code == status
     for method in ("PUT", "DELETE", "POST"):
         assert (await studio.send(method, guid, prefix="/definition")).status_code == 405
+
+
+async def test_a_definition_is_a_page_for_people(studio, bus):
+    await bus.enroll(LEARNER)
+    key = (await info(studio, "problem@sum"))["definition"]
+    page = await studio.client.page(f"/definition/{key}", studio.author)
+    assert (page.status_code, page.headers["vary"]) == (200, "Accept")
+    assert key in page.text
+    assert "&lt;choice correct=&quot;true&quot;&gt;" in page.text
+    for caller, status, said in (
+        (LEARNER, 403, "This page is not open to you"),
+        (a_caller(None), 302, ""),
+        (ADMIN, 404, "There is no such page"),
+    ):
+        other = f"def-v1:{'0' * 24}+type@problem" if status == 404 else key
+        answer = await studio.client.page(f"/definition/{other}", caller)
+        assert (answer.status_code, said in answer.text) == (status, True)
+    image = await studio.send("GET", key, prefix="/definition", headers={"Accept": "image/png"})
+    assert image.status_code == 406
 
 
 async def test_a_library_is_read_and_written_by_its_team(studio, a_library):

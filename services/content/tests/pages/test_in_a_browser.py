@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from common.testing.identity import a_caller
+from content.checklists.models import TEMPLATE
 from content.thumbnails.operations import draw_waiting
 
 KEY = "course-v1:Org+Demo+1"
@@ -21,7 +22,14 @@ PAGES = {
     "unknown": f"/xblock/{UNIT.format('vertical', 'u3')}",
     "page": f"/xblock/{UNIT.format('static_tab', 'syllabus')}",
     "files": f"/assets/{KEY}",
+    "file": f"/assets/{KEY}/red.png",
+    "checklists": f"/checklists/{KEY}",
+    "library": "/course/library-v1:Org+Lib",
+    "problem of the library": "/xblock/lib-block-v1:Org+Lib+type@problem+block@",
+    "definition": "/definition/",
 }
+FOR_THE_TEAM = ("files", "file", "checklists", "library", "problem of the library", "definition")
+ADMIN = a_caller("admin", staff=True)
 QUESTIONS = """<problem>
 <multiplechoiceresponse><label>1 + 1?</label><choicegroup><choice correct="true">two</choice></choicegroup>
 </multiplechoiceresponse>
@@ -34,7 +42,8 @@ QUESTIONS = """<problem>
 
 @pytest.fixture(scope="module")
 async def filled(reading, a_draft):
-    _, bus = reading
+    """The pages by name, those with made-up names in their addresses included."""
+    client, bus = reading
     draft = a_draft()
     draft.block("vertical@u2", "problem@sum", "problem@many", "discussion@talk", display_name="Unit 2")
     draft.block("problem@many", data=QUESTIONS, display_name="Many kinds")
@@ -48,12 +57,23 @@ async def filled(reading, a_draft):
     assert answer.outcome == "done", answer
     await bus.enroll(a_caller("learner"))
     await draw_waiting(bus.resources.pool, bus.resources.blobs)
+    made = await client.post(
+        "/api/content/v1/libraries", ADMIN, json={"org": "Org", "library": "Lib", "display_name": "Shelf"}
+    )
+    assert made.status_code == 201, made.text
+    root = "lib-block-v1:Org+Lib+type@library+block@library"
+    new = {"parent_locator": root, "category": "problem", "display_name": "Lent out"}
+    block = (await client.post("/xblock/", ADMIN, json=new)).json()["locator"]
+    written = await client.request("PUT", f"/xblock/{block}", ADMIN, json={"data": QUESTIONS})
+    assert written.status_code == 200, written.text
+    definition = (await client.get(f"/xblock/{block}", ADMIN)).json()["definition"]
+    return PAGES | {"problem of the library": f"/xblock/{block}", "definition": f"/definition/{definition}"}
 
 
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)], ids=["narrow", "wide-dark"])
 async def test_pages_fit_and_are_well_formed(filled, open_page, width, dark):
-    for name, path in PAGES.items():
-        async with open_page(path, who="team" if name == "files" else "learner", width=width, dark=dark) as page:
+    for name, path in filled.items():
+        async with open_page(path, who="team" if name in FOR_THE_TEAM else "learner", width=width, dark=dark) as page:
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, name
             assert await page.locator("h1").count() == 1, name
             assert await page.locator("main").count() == 1, name
@@ -139,11 +159,32 @@ async def test_files_are_searched_with_the_form(filled, open_page):
         assert await page.get_by_label("Order").evaluate("e => e.selectedOptions[0].text") == "Largest first"
 
 
+async def test_the_teams_pages_lead_to_each_other(filled, open_page):
+    async with open_page(f"/course/{KEY}", who="team") as page:
+        await page.get_by_role("link", name="Checklists").click()
+        await page.wait_for_url("**/checklists/*")
+        assert await page.get_by_role("checkbox").count() == sum(len(checklist.items) for checklist in TEMPLATE)
+        assert await page.locator("main input:enabled").count() == 0
+        await page.get_by_role("link", name="Edit the outline").first.click()
+        await page.wait_for_url("**/course/*")
+        await page.get_by_role("link", name="Files and uploads").click()
+        await page.wait_for_url("**/assets/*")
+    async with open_page(filled["library"], who="team") as page:
+        assert await page.get_by_role("link", name="Checklists").count() == 0
+        await page.get_by_role("link", name="Lent out").click()
+        await page.wait_for_url("**/xblock/lib-block-v1:*")
+        assert await page.locator("h1").text_content() == "Lent out"
+        assert await page.locator("main input[type=radio]").count() == 1
+
+
 @pytest.mark.parametrize(
     ("path", "who", "status", "said"),
     [
         ("/xblock/block-v1:Org+Demo+1+type@html+block@none", "learner", 404, "There is no such page"),
         (f"/assets/{KEY}", "learner", 403, "This page is not open to you"),
+        ("/assets/No.Such.Course", "learner", 404, "There is no such page"),
+        (f"/assets/{KEY}/asset-v1:nonsense", "learner", 400, "This cannot be shown"),
+        (f"/checklists/{KEY}", "learner", 403, "This page is not open to you"),
         (f"/course/{KEY}/branch/draft", "learner", 403, "This page is not open to you"),
     ],
 )

@@ -52,6 +52,10 @@ class Question:
     types: Sequence[str]
     text: str
 
+    def page_of(self, total: int) -> int:
+        """The page that is answered: behind the last one, that one."""
+        return (total - 1) // self.size if self.page * self.size >= total > 0 else self.page
+
     @property
     def wanted(self) -> Wanted:
         known = sorted({kind for kinds in TYPES.values() for kind in kinds})
@@ -110,9 +114,7 @@ def _number(query: QueryParams, name: str, default: int) -> int:
 
 def print_page(course: CourseKey, question: Question, page: Page, base: str) -> Json:
     """The page found, in Studio's words."""
-    number = question.page
-    if number * question.size >= page.total > 0:
-        number = (page.total - 1) // question.size
+    number = question.page_of(page.total)
     start = number * question.size
     return {
         "start": start,

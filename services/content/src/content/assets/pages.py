@@ -1,5 +1,6 @@
 """The page of a course's files: to look through and to search."""
 
+from collections.abc import Sequence
 from html import escape
 from urllib.parse import urlencode
 
@@ -13,18 +14,27 @@ _SORTS = (("date_added", "", "Newest first"), ("date_added", "asc", "Oldest firs
 
 
 def assets_page(course: CourseKey, spelling: str, question: Question, page: Page, *, user: str | None) -> str:
-    number = question.page
-    if number * question.size >= page.total > 0:
-        number = (page.total - 1) // question.size
-    crumbs = (
-        f'<nav class="crumbs" aria-label="Where you are"><a href="/course/{escape(spelling)}">{escape(spelling)}</a>'
-        "</nav>"
-    )
+    number = question.page_of(page.total)
     body = (
-        f"{crumbs}<h1>Files and uploads</h1>{_form(question)}{_count(question, page, number)}"
-        f"{_table(course, page)}{_pager(question, page, number)}"
+        f"{_crumbs(spelling)}<h1>Files and uploads</h1>{_form(question)}{_count(question, page, number)}"
+        f"{_table(course, page.lines)}{_pager(question, page, number)}"
     )
     return render_page(f"Files and uploads · {spelling}", body, user=user)
+
+
+def asset_page(course: CourseKey, spelling: str, line: Listing, *, user: str | None) -> str:
+    """One file, with the way to the others."""
+    name = line.asset.display_name
+    body = f"{_crumbs(spelling, files=True)}<h1>{escape(name)}</h1>{_table(course, [line])}"
+    return render_page(f"{name} · {spelling}", body, user=user)
+
+
+def _crumbs(spelling: str, *, files: bool = False) -> str:
+    course = escape(spelling)
+    way = [f'<a href="/course/{course}">{course}</a>']
+    if files:
+        way.append(f'<a href="/assets/{course}">Files and uploads</a>')
+    return f'<nav class="crumbs" aria-label="Where you are">{" › ".join(way)}</nav>'
 
 
 def _form(question: Question) -> str:
@@ -57,15 +67,15 @@ def _count(question: Question, page: Page, number: int) -> str:
     return f'<p class="muted">{shown} file{"" if page.total == 1 else "s"}</p>'
 
 
-def _table(course: CourseKey, page: Page) -> str:
-    if not page.lines:
+def _table(course: CourseKey, lines: Sequence[Listing]) -> str:
+    if not lines:
         return ""
     head = (
         '<thead><tr><th scope="col"><span class="hidden">Preview</span></th><th scope="col">Name</th>'
         '<th scope="col">Type</th><th scope="col">Size</th><th scope="col">Added</th><th scope="col">Access</th>'
         "</tr></thead>"
     )
-    rows = "".join(_row(course, line) for line in page.lines)
+    rows = "".join(_row(course, line) for line in lines)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="Files"><table class="files">{head}'
         f"<tbody>{rows}</tbody></table></div>"

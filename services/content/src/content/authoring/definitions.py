@@ -35,9 +35,9 @@ async def find_definition(connection: Connection, key: DefinitionKey) -> FoundDe
     return FoundDefinition(DefinitionKey(key.guid, row["type"]), row["type"], row["fields"])
 
 
-async def is_used_by_team(connection: Connection, key: DefinitionKey, user_id: int, orgs: list[str]) -> bool:
+async def is_used_by_team(connection: Connection, key: DefinitionKey, user_id: int | None, orgs: list[str]) -> bool:
     """Is this person on the team of a course, or staff of an organization, that uses the definition or used it?"""
-    if await connection.fetchval(_USED_BY_TEAM, _guid(key), user_id):
+    if user_id is not None and await connection.fetchval(_USED_BY_TEAM, _guid(key), user_id):
         return True
     return bool(orgs) and bool(await connection.fetchval(_USED_BY_ORG, _guid(key), orgs))
 

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from common.database import WriteSession, raw
 from common.identity import CallerDep
+from content.addresses import clean
 from content.authoring.errors import LocationUnknown
 from content.authoring.handling import Author, answer
-from content.authoring.routes import clean, print_json
+from content.authoring.routes import print_json
 from content.authoring.targets import Target, usage_of
 from content.bodies import read_bytes
 from content.once import once

@@ -14,13 +14,16 @@ from common.identity import Caller, CallerDep
 from common.keys import DefinitionKey, InvalidKey
 from common.resources import Resources
 from content.access import TEAM_ROLES, NotOnTeam, require_team
-from content.authoring.definitions import find_definition, is_used_by_team
+from content.addresses import clean
+from content.authoring.definitions import FoundDefinition, find_definition, is_used_by_team
 from content.authoring.errors import StaffOnly
 from content.authoring.handling import Author, answer
 from content.authoring.operations.orphans import delete_orphans, list_orphans
-from content.authoring.routes import clean, print_json
-from content.authoring.targets import usage_of
+from content.authoring.pages import definition_page
+from content.authoring.routes import print_json
+from content.authoring.targets import Target, usage_of
 from content.courses.errors import CourseNotFound
+from content.items.negotiation import in_either_form
 from content.items.parts import print_container, print_outline
 from content.items.reading import Opened, find_node, open_place
 from content.items.team import read_team_view
@@ -105,10 +108,7 @@ for _view in VIEWS:
 @router.get("/api/content/v1/orphan/{place:path}", summary="Blocks that nothing leads to")
 async def read_orphans(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """The keys of the draft's blocks that cannot be reached from the root, for the team."""
-    author = Author(request, session, caller)
-    target = await author.target(clean(place))
-    if target.block_id is not None:
-        raise CourseNotFound
+    target = await _course(Author(request, session, caller), place)
     resources: Resources = request.state.resources
     found = await list_orphans(resources.pool, target.course)
     return print_json([usage_of(target.course, block_id) for block_id in found])
@@ -119,9 +119,7 @@ async def read_orphans(request: Request, place: str, session: WriteSession, call
 async def remove_orphans(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """Delete them on both branches; global staff only."""
     author = Author(request, session, caller)
-    target = await author.target(clean(place))
-    if target.block_id is not None:
-        raise CourseNotFound
+    target = await _course(author, place)
     if not caller.is_staff:
         raise StaffOnly
     edit = await author.open(target, "delete")
@@ -130,35 +128,61 @@ async def remove_orphans(request: Request, place: str, session: WriteSession, ca
     return answer({"deleted": [usage_of(target.course, block_id) for block_id in gone]}, saved)
 
 
+async def _course(author: Author, place: str) -> Target:
+    """A whole course, for its team. Raises `CourseNotFound` for a block of one, and what finding a target raises."""
+    target = await author.target(clean(place))
+    if target.block_id is not None:
+        raise CourseNotFound
+    return target
+
+
 @router.get("/definition/{guid:path}", summary="A definition")
 @router.get("/api/content/v1/definition/{guid:path}", summary="A definition")
 async def read_definition(request: Request, guid: str, caller: CallerDep) -> Response:
-    """Content fields by their guid, for the teams of courses that use them and for global staff. It never changes."""
+    """Content fields by their guid, for the teams of courses that use them and for global staff. It never changes.
+
+    JSON or a page.
+    """
+    resources: Resources = request.state.resources
+
+    async def json() -> Response:
+        found = await _find_definition(resources, caller, guid)
+        body = {
+            "id": str(found.key), "_id": str(found.key), "guid": found.key.guid, "category": found.type,
+            "block_type": found.type, "data": found.fields.get("data"), "fields": found.fields,
+        }  # fmt: skip
+        response = print_json(body)
+        response.headers["ETag"] = f'"{found.key.guid}"'
+        response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+        return response
+
+    async def html() -> str:
+        return definition_page(await _find_definition(resources, caller, guid), user=caller.username)
+
+    return await in_either_form(request, caller, json=json, html=html)
+
+
+async def _find_definition(resources: Resources, caller: Caller, text: str) -> FoundDefinition:
+    """The definition, for whoever may read it; nobody else is told which exist.
+
+    Raises `Unauthorized`, `DefinitionNotFound`, `NotOnTeam`.
+    """
     if caller.is_anonymous:
         raise Unauthorized
-    resources: Resources = request.state.resources
-    text = guid.strip("/")
     try:
-        key = DefinitionKey.parse(text.replace("defx:/", "defx://", 1) if text.startswith("defx:/") and "//" not in text
-                                  else text)  # fmt: skip
+        key = DefinitionKey.parse(clean(text))
     except InvalidKey as error:
         raise DefinitionNotFound from error
     found = await find_definition(resources.pool, key)
-    orgs = [org for org, role in caller.org_roles if role in TEAM_ROLES]
-    if not caller.is_staff and not (
-        found
-        and caller.is_active
-        and await is_used_by_team(resources.pool, key, -1 if caller.user_id is None else caller.user_id, orgs)
-    ):
-        # whoever may not read any of them is not told which exist
+    if not caller.is_staff and not (found and await _is_of_team(resources, caller, key)):
         raise NotOnTeam
     if found is None:
         raise DefinitionNotFound
-    body = {
-        "id": str(found.key), "_id": str(found.key), "guid": key.guid, "category": found.type, "block_type": found.type,
-        "data": found.fields.get("data"), "fields": found.fields,
-    }  # fmt: skip
-    response = print_json(body)
-    response.headers["ETag"] = f'"{key.guid}"'
-    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
-    return response
+    return found
+
+
+async def _is_of_team(resources: Resources, caller: Caller, key: DefinitionKey) -> bool:
+    """Course roles count only while the account is active; roles in organizations always do."""
+    user_id = caller.user_id if caller.is_active else None
+    orgs = [org for org, role in caller.org_roles if role in TEAM_ROLES]
+    return await is_used_by_team(resources.pool, key, user_id, orgs)

@@ -11,6 +11,7 @@ from common.errors import Answer, NotAcceptable, developer_message_style
 from common.identity import CallerDep
 from common.keys import InvalidKey
 from common.pages import prefers_html
+from content.addresses import clean
 from content.authoring.errors import LocationUnknown
 from content.authoring.handling import Author, delete_with_key, read_block, write_with_key, write_without_key
 from content.authoring.routes import print_json
@@ -96,7 +97,7 @@ async def _target(author: Author, place: str) -> tuple[Target, Target | None]:
         return course, None
     try:
         if usage.startswith("i4x:"):
-            usage = usage.replace("i4x:/", "i4x://", 1) if not usage.startswith("i4x://") else usage
+            usage = clean(usage)
             local = read_usage(usage, course.course)
             usage = usage_of(course.course, local) if local else usage
         block = await author.target(usage)

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from common.database import WriteSession
 from common.errors import Unauthorized
 from common.identity import Caller, CallerDep, request_base
+from content.addresses import clean
 from content.authoring.errors import OnlyCreation, TextRefusal
 from content.authoring.handling import Author, delete_with_key, read_block, write_with_key, write_without_key
 from content.authoring.schemas import BlockIn, CreatedBlock
@@ -95,11 +96,6 @@ for _prefix in _PREFIXES:
         f"{_prefix}/{{place:path}}", delete_block, methods=["DELETE"], status_code=204, response_model=None,
         summary="Delete a block",
     )  # fmt: skip
-
-
-def clean(place: str) -> str:
-    """The locator in a path: a slash at its end says nothing."""
-    return place.strip("/") if not place.startswith("i4x:") else place.rstrip("/")
 
 
 async def _write(

@@ -1,6 +1,5 @@
 """What an address means to a writer: a course, a branch, a block; whether the caller may write there; the open edit."""
 
-import re
 from dataclasses import dataclass
 
 import asyncpg
@@ -12,6 +11,7 @@ from common.errors import Unauthorized
 from common.identity import Caller
 from common.keys import CourseKey, InvalidKey, Locator, UsageKey
 from content.access import find_standing, require_team
+from content.addresses import clean
 from content.authoring.errors import BranchNeeded, LocationUnknown, NameAmbiguous, PublishedIsDerived
 from content.bodies import if_match
 from content.courses.queries import find_by_dotted, find_by_legacy
@@ -49,7 +49,7 @@ async def find_target(connection: asyncpg.Connection, caller: Caller, text: str)
     if caller.is_anonymous:
         raise Unauthorized
     try:
-        where = Locator.parse(re.sub(r"^edx:/(?=[^/])", "edx://", text))
+        where = Locator.parse(clean(text))
     except InvalidKey as error:
         raise LocationUnknown(text) from error
     course = await _course_of(connection, where)

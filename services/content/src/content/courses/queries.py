@@ -1,11 +1,11 @@
 """Finding courses: by any spelling, and all of them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from common.keys import CourseKey, InvalidKey, Locator, parse_guid
+from content.addresses import clean
 from content.courses.errors import CourseNotFound
 from content.versions.queries import Connection, find_version
 
@@ -79,8 +79,7 @@ async def find_place(connection: Connection, text: str) -> Place | None:
 
     Raises `InvalidKey` for text that is neither.
     """
-    # a proxy on the way may have folded the two slashes of `edx://` into one
-    where = Locator.parse(text.replace("edx:/", "edx://", 1) if re.match(r"edx:/[^/]", text) else text)
+    where = Locator.parse(clean(text))
     course, branch, version = where.course, where.branch, where.version
     if where.dotted is not None:
         course = await find_by_dotted(connection, where.dotted)

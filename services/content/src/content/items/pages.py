@@ -40,7 +40,9 @@ def outline_page(
     root = tree.nodes.get(tree.root or "")
     parts = [_note(tree), f"<h1>{escape(title)}</h1>", _facts(tree, root)]
     if team:
-        parts.append(f'<p><a href="/assets/{escape(tree.spelling)}">Files and uploads</a></p>')
+        tools = [("assets", "Files and uploads"), *([] if tree.course.is_library else [("checklists", "Checklists")])]
+        way = " · ".join(f'<a href="/{place}/{escape(tree.spelling)}">{name}</a>' for place, name in tools)
+        parts.append(f"<p>{way}</p>")
     if visible is None:
         parts.append('<p class="note">Learners and the team of this course can read what is in it.</p>')
     else:
@@ -66,11 +68,8 @@ def _facts(tree: Tree, root: Node | None) -> str:
 def _outline(tree: Tree, links: Links, root: Node | None, visible: Collection[str]) -> str:
     inside = _children(tree, root, visible) if root else []
     if not inside:
-        return (
-            '<p class="note">Nothing in this course is open yet.</p>'
-            if not tree.course.is_library
-            else ('<p class="note">This library is empty.</p>')
-        )
+        what = "This library is empty." if tree.course.is_library else "Nothing in this course is open yet."
+        return f'<p class="note">{what}</p>'
     if tree.course.is_library:
         lines = "".join(
             f'<li><a href="{escape(links.block(node.block_id))}">{escape(node.title)}</a> '
@@ -123,11 +122,9 @@ def _contents(rendering: Rendering, node: Node) -> str:
         below = _children(rendering.tree, child, rendering.visible) if child.type == "sequential" else []
         units = "".join(f"<li>{_link(rendering.links, unit)}</li>" for unit in below)
         lines.append(f"<li>{_link(rendering.links, child)}{_tags(child)}{f'<ol>{units}</ol>' if units else ''}</li>")
-    return (
-        f'<ol class="contents">{"".join(lines)}</ol>'
-        if lines
-        else ('<p class="muted">There is nothing to see here yet.</p>')
-    )
+    if not lines:
+        return '<p class="muted">There is nothing to see here yet.</p>'
+    return f'<ol class="contents">{"".join(lines)}</ol>'
 
 
 def _beside(tree: Tree, links: Links, node: Node, visible: Collection[str]) -> str:

@@ -12,6 +12,7 @@ from common.identity import Caller, CallerDep
 from common.keys import InvalidKey
 from common.resources import Resources
 from content.access import TEAM_ROLES, has_org_role, is_team, require_info, require_team
+from content.addresses import clean
 from content.authoring.operations.pages import make_course_info
 from content.blocks.errors import ItemNotFound
 from content.blocks.viewers import caller_as_reader, find_viewer
@@ -158,7 +159,7 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
     The team reads its draft unless the address says otherwise, and content as it is stored; learners read what is
     published and released to them, with links that work outside the course (`rewrite_url_links` chooses).
     """
-    place = place.strip("/") if not place.startswith("i4x:") else place.rstrip("/")
+    place = clean(place)
     asking = _Asking.of(request, caller)
 
     async def json() -> Response:

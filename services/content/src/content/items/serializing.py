@@ -63,11 +63,13 @@ def print_item(
     if rewrite and isinstance(data, str):
         data = Links(tree).rewrite(data)
     start = parse_date(node.setting("start")) or NO_START
+    # of a block with two parents, the one it belongs to may be gone, and the block with it
+    children = [child for child in node.children if child in tree.nodes]
     item: Json = {
         "id": str(tree.usage(node.block_id)),
         "display_name": node.display_name,
         "category": node.type,
-        "has_children": bool(node.children),
+        "has_children": bool(children),
         "start": normal_date(node.setting("start")) or print_date(NO_START),
         "graded": _truth(node.setting("graded", False)),
         "due": normal_date(node.setting("due")),
@@ -75,7 +77,7 @@ def print_item(
         "format": node.settings.get("format"),
         "released_to_students": has_started(node, now),
         "release_date": None if start == NO_START else _show(start),
-        "children": [str(tree.usage(child)) for child in node.children if child in visible or team],
+        "children": [str(tree.usage(child)) for child in children if child in visible or team],
     }
     if team is None:
         allowed = _LEARNER_SETTINGS | (_LEARNER_VIDEO if node.type == "video" else frozenset())

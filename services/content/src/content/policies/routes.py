@@ -12,6 +12,7 @@ from common.identity import Caller, CallerDep, require_user
 from common.keys import CourseKey, InvalidKey
 from common.resources import Resources
 from content.access import NotOnTeam, Standing, find_standing, is_team, require_team
+from content.addresses import clean
 from content.blocks.errors import ItemNotFound
 from content.courses.errors import CourseNotFound
 from content.courses.queries import find_place, get_course_key
@@ -161,7 +162,7 @@ async def _block(request: Request, text: str, caller: Caller) -> tuple[Tree, Nod
     """A block as the team has it. Raises 401, `NotOnTeam`, `ItemNotFound`."""
     require_user(caller)
     now = datetime.now(UTC)
-    text = text.strip("/") if not text.startswith("i4x:") else text.rstrip("/")
+    text = clean(text)
     opened = await open_place(request.state.resources, request.app.state.trees, caller, text, now=now)
     if not opened.is_team:
         raise NotOnTeam

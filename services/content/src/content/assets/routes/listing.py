@@ -11,9 +11,9 @@ from common.resources import Resources
 from content.access import Standing, find_standing, require_team
 from content.assets.errors import AssetNotFound
 from content.assets.listing import print_asset, print_page, read_question
-from content.assets.pages import assets_page
+from content.assets.pages import asset_page, assets_page
 from content.assets.places import find_course_and_name
-from content.assets.queries import find_listing, list_assets
+from content.assets.queries import Listing, find_listing, list_assets
 from content.courses.errors import CourseNotFound
 from content.items.negotiation import in_either_form
 
@@ -25,14 +25,15 @@ router = APIRouter()
 async def read_assets(request: Request, place: str, caller: CallerDep) -> Response:
     """`…/{course}` is the list, `…/{course}/{asset}` one of them; for the team. JSON or a page."""
     resources: Resources = request.state.resources
-    course, name = await find_course_and_name(resources.pool, place)
 
     async def json() -> Response:
-        await _open(resources, caller, course)
-        return await _list(request, course) if name is None else await _one(request, course, name)
+        return await _answer(request, place, caller)
 
     async def html() -> str:
+        course, name = await find_course_and_name(resources.pool, place)
         standing = await _open(resources, caller, course)
+        if name is not None:
+            return asset_page(course, standing.spelling, await _find(resources, course, name), user=caller.username)
         question = read_question(request.query_params)
         page = await list_assets(resources.pool, course, question.wanted)
         return assets_page(course, standing.spelling, question, page, user=caller.username)
@@ -43,10 +44,18 @@ async def read_assets(request: Request, place: str, caller: CallerDep) -> Respon
 @router.get("/api/contentstore/v0/file_assets/{place:path}", summary="A course's files (REST v0)")
 async def read_file_assets(request: Request, place: str, caller: CallerDep) -> Response:
     """The same list, always as JSON."""
+    return await _answer(request, place, caller)
+
+
+async def _answer(request: Request, place: str, caller: Caller) -> Response:
     resources: Resources = request.state.resources
     course, name = await find_course_and_name(resources.pool, place)
     await _open(resources, caller, course)
-    return await _list(request, course) if name is None else await _one(request, course, name)
+    if name is not None:
+        return _json(print_asset(course, await _find(resources, course, name), request_base(request)))
+    question = read_question(request.query_params)
+    page = await list_assets(resources.pool, course, question.wanted)
+    return _json(print_page(course, question, page, request_base(request)))
 
 
 async def _open(resources: Resources, caller: Caller, course: CourseKey) -> Standing:
@@ -58,19 +67,12 @@ async def _open(resources: Resources, caller: Caller, course: CourseKey) -> Stan
     return standing
 
 
-async def _list(request: Request, course: CourseKey) -> Response:
-    resources: Resources = request.state.resources
-    question = read_question(request.query_params)
-    page = await list_assets(resources.pool, course, question.wanted)
-    return _json(print_page(course, question, page, request_base(request)))
-
-
-async def _one(request: Request, course: CourseKey, name: str) -> Response:
-    resources: Resources = request.state.resources
+async def _find(resources: Resources, course: CourseKey, name: str) -> Listing:
+    """Raises `AssetNotFound`."""
     listing = await find_listing(resources.pool, course, name)
     if listing is None:
         raise AssetNotFound
-    return _json(print_asset(course, listing, request_base(request)))
+    return listing
 
 
 def _json(body: object) -> Response:

@@ -6,7 +6,7 @@ from content.versions.editing import Edit
 from content.versions.models import DETACHED
 from content.versions.queries import Connection
 
-# Needs both whole branches: what is unreachable cannot be found from anywhere else.
+# block_live, the whole of the branch: what is unreachable cannot be found from anywhere else.
 _ORPHANS = """
 with recursive head as (select id from branch where course_key = $1 and name = $2),
 live as materialized (
