@@ -9,12 +9,6 @@ class ParkedMessageNotFound(NotFound):
     code = "parked_message_not_found"
 
 
-class OtherService(NotFound):
-    """This is not the service you named."""
-
-    code = "unknown_service"
-
-
 class NotParked(Conflict):
     """This message was replayed or discarded already."""
 

@@ -5,28 +5,16 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
-from starlette.requests import Request
+from fastapi import APIRouter, Query
 
 from common.database import ReadSession, WriteSession
-from common.identity import Caller, CallerDep, require_staff
+from common.identity import Caller
+from common.messaging.operators import Operator
 from common.messaging.parking import operations, queries
-from common.messaging.parking.errors import OtherService
 from common.messaging.parking.models import ParkedAudit, ParkedMessage
 from common.messaging.parking.schemas import AuditOut, Decision, ParkedDetailOut, ParkedOut, ParkedPage
-from common.messaging.topology import prefix_of
 
 router = APIRouter(prefix="/api/operations/v1/{service}/parked", tags=["operations"])
-
-
-def _operator(request: Request, caller: CallerDep, service: Annotated[str, Path()]) -> Caller:
-    require_staff(caller)
-    if prefix_of(service) != prefix_of(request.state.resources.service):
-        raise OtherService
-    return caller
-
-
-Operator = Annotated[Caller, Depends(_operator)]
 
 
 @router.get("", response_model=ParkedPage)

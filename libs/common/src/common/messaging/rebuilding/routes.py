@@ -1,17 +1,14 @@
 """`/api/operations/v1/{service}/rebuilds`: rebuild what a service keeps of others' state, for global staff."""
 
 from collections.abc import Sequence
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.requests import Request
 
 from common.database import ReadSession, WriteSession
 from common.errors import NotFound
-from common.identity import Caller, CallerDep, require_staff
-from common.messaging.parking.errors import OtherService
+from common.messaging.operators import Operator
 from common.messaging.rebuilding.operations import Projection, RebuildState, list_rebuilds, start
 from common.messaging.topology import prefix_of
 
@@ -33,16 +30,6 @@ class Rebuilds(BaseModel):
     """The latest rebuild of each projection."""
 
     results: list[RebuildState]
-
-
-def _operator(request: Request, caller: CallerDep, service: Annotated[str, Path()]) -> Caller:
-    require_staff(caller)
-    if prefix_of(service) != prefix_of(request.state.resources.service):
-        raise OtherService
-    return caller
-
-
-Operator = Annotated[Caller, Depends(_operator)]
 
 
 def rebuild_router(projections: Sequence[Projection]) -> APIRouter:
