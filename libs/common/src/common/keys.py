@@ -242,8 +242,7 @@ class Locator:
     @staticmethod
     def parse(text: str) -> "Locator":
         """Read a path of 2013 (`[edx://]course[/branch/B][/version/G][/block/ID]`) or any course or block key."""
-        body = text[6:] if text[:6].lower() == "edx://" else text
-        body = body.strip("/") if not body.startswith("i4x://") else body
+        body = text if text.startswith("i4x://") else (text[6:] if text[:6].lower() == "edx://" else text).strip("/")
         found = _parse_key(body) or _parse_path(body)
         if found is None or len(text) > 8 * MAX_KEY_LENGTH:
             raise InvalidKey(text, "a locator")
@@ -376,13 +375,11 @@ def _parse_path(text: str) -> Locator | None:
     # of whatever case, unless that would take the name of a course `Org/Branch/Run` for something else
     is_dotted = steps[0].count(".") >= 2
     if steps[0] not in _STEPS and (len(steps) % 2 or steps[0].lower() not in _STEPS):
-        is_tagged = len(steps) > 1 and (steps[1].lower() if is_dotted else steps[1]) in _STEPS
-        take = 3 if ":" not in steps[0] and len(steps) >= 3 and not is_tagged else 1
-        name = "/".join(steps[:take])
-        steps = steps[take:]
+        is_whole = ":" in steps[0] or len(steps) < 3
+        take = 1 if is_whole or (steps[1].lower() if is_dotted else steps[1]) in _STEPS else 3
+        name, steps = "/".join(steps[:take]), steps[take:]
         if take == 1 and ":" in name:
-            found = _parse_key(name)
-            if found is None or found.block is not None:
+            if (found := _parse_key(name)) is None or found.block is not None:
                 return None
             course = found.course
         elif take == 3:
