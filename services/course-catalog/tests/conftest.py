@@ -127,12 +127,6 @@ class Client:
         return ids
 
 
-@pytest.fixture(autouse=True)
-def prompt_facets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts follow every change at once, so that they can be compared."""
-    monkeypatch.setattr("course_catalog.discovery.queries._PATIENCE", 0)
-
-
 @pytest.fixture
 async def client(resources: Resources, keys: TestKeys) -> AsyncIterator[Client]:
     app = _Serving(create_app(resources), resources)

@@ -13,8 +13,8 @@ from common.resources import Resources
 from course_catalog.consumers import subscriptions
 from course_catalog.courses.listing import Listing
 from course_catalog.courses.routes import router as courses
+from course_catalog.discovery.facets import FacetCounts
 from course_catalog.discovery.front import router as front
-from course_catalog.discovery.queries import FacetCounts
 from course_catalog.discovery.routes import router as discovery
 from course_catalog.listings.routes import router as listings
 from course_catalog.modes.routes import router as modes
@@ -33,8 +33,8 @@ def create_app(resources: Resources) -> FastAPI:
         routers=[front, courses, modes, programs, discovery, listings, rebuilds, parked],
         errors=ErrorFamilies([("/api/courses/", developer_message_style), ("/api/course_modes/", detail_style)]),
     )
-    app.state.listing = Listing(resources.pool, cache_bytes=settings.listing_cache_bytes)
-    app.state.facets = FacetCounts(resources.pool, default_mode=settings.default_mode)
+    listing = app.state.listing = Listing(resources.pool, cache_bytes=settings.listing_cache_bytes)
+    app.state.facets = FacetCounts(resources.pool, listing, default_mode=settings.default_mode)
     return app
 
 

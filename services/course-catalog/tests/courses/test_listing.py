@@ -138,6 +138,19 @@ async def test_lists_are_forgotten_least_recently_used_first(
     assert [key[0].search for key in listing._lists] == ["c", "d", "e"]
 
 
+@pytest.mark.parametrize("name", ["org", "language", "mode", "search"])
+async def test_long_values_that_nobody_has_fill_no_memory(
+    resources: Resources, bus: Bus, a_course: MakeCourse, name: str
+) -> None:
+    await bus.hear(a_course())
+    listing = Listing(resources.pool, cache_bytes=300_000)
+    for number in range(10):
+        filters = Filters(**{name: f"{number}" + "x" * 20_000})  # type: ignore[arg-type]
+        await listing.page(filters, ANYBODY, PageRequest(1, 10), base=None)
+    assert len(listing._lists) <= 3
+    assert listing._bytes <= 300_000
+
+
 async def test_following_next_neither_repeats_nor_skips_a_course_that_stayed(
     client: Body, bus: Bus, a_course: MakeCourse
 ) -> None:

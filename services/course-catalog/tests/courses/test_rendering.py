@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
+import httpx
 import orjson
 import pytest
 
@@ -12,6 +14,14 @@ from course_catalog.courses.rendering import image_uri, render_item, start_displ
 
 KEY = CourseKey.parse("course-v1:Org+Demo+1")
 MakeCourse = Callable[..., CourseFacts]
+
+
+class Bus(Protocol):
+    async def hear(self, *facts: CourseFacts) -> None: ...
+
+
+class Client(Protocol):
+    async def get(self, url: str, *, headers: dict[str, str] | None = None) -> httpx.Response: ...
 
 
 @pytest.mark.parametrize(
@@ -152,3 +162,35 @@ def test_unreadable_settings_count_as_unset_and_the_base_mark_cannot_be_smuggled
     item = orjson.loads(render_item(facts))
     assert (item["name"], item["start_type"], item["mobile_available"]) == ("abc", "empty", False)
     assert facts.course.max_student_enrollments_allowed is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"start": "0001-01-01T00:00:00+14:00"},
+        {"end": "9999-12-31T23:59:59-14:00"},
+        {"enrollment_start": 1e300},
+        {"start": "0001-01-01T00:00:00Z"},
+        {"max_student_enrollments_allowed": "9" * 30},
+        {"max_student_enrollments_allowed": 1e30},
+        {"max_student_enrollments_allowed": -(10**25)},
+        {"language": "x" * 10_000},
+        {"catalog_visibility": "v" * 10_000},
+        {"display_coursenumber": ["a", {"b": None}]},
+        {"display_name": "n" * 100_000},
+        {"advertised_start": {"a": 1}, "course_image": [1]},
+    ],
+)
+async def test_no_odd_setting_keeps_a_course_out_of_the_catalogue(
+    client: Client, bus: Bus, a_course: MakeCourse, odd: dict[str, object]
+) -> None:
+    await bus.hear(a_course(**odd), a_course("Neighbour"))
+    for headers in ({}, {"Accept": "text/html"}):
+        answer = await client.get("/api/courses/v1/courses/course-v1:Org+Demo+1", headers=headers)
+        assert answer.status_code == 200, answer.text
+    assert (await client.get("/api/courses/v1/courses/")).json()["pagination"]["count"] == 2
+
+
+def test_the_first_year_has_four_digits(a_course: MakeCourse) -> None:
+    item = orjson.loads(render_item(a_course(start="0001-02-03T04:05:06.7Z")))
+    assert (item["start"], item["start_display"]) == ("0001-02-03T04:05:06Z", "Feb. 3, 1")

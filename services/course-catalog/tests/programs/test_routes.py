@@ -168,6 +168,18 @@ async def test_programs_are_searched_and_filtered(client: Client) -> None:
         ),
         ({"title": "t", "type": "t", "curricula": [{"programs": ["x"]}]}, "curricula.0.programs.0"),
         ({"title": "t\x00", "type": "t"}, "title"),
+        (
+            {"title": "t", "type": "t", "authoring_organizations": [{"key": "k", "logo_image_url": "https://x/\x00"}]},
+            "authoring_organizations.0.logo_image_url",
+        ),
+        (
+            {
+                "title": "t",
+                "type": "t",
+                "courses": [{"course_runs": [{"key": "course-v1:a+b+c", "start": "0001-01-01T00:00:00+14:00"}]}],
+            },
+            "courses.0.course_runs.0.start",
+        ),
         ({"title": "t", "type": "t", "authoring_organizations": [{}]}, "authoring_organizations.0.key"),
     ],
 )
@@ -191,7 +203,7 @@ async def test_a_bad_record_is_refused_by_field(client: Client, body: object, fi
         ("GET", f"{PROGRAMS}?page=99999999999999999", None, 404),
         ("GET", f"{PROGRAMS}?uuids=x", None, 400),
         ("GET", f"{PROGRAMS}?course=x", None, 400),
-        ("GET", f"{PROGRAMS}?search=%00&org=%00", None, 200),
+        ("GET", f"{PROGRAMS}?search=%00&org=%00", None, 400),
     ],
 )
 async def test_other_requests_are_answered_with_a_problem(

@@ -122,6 +122,34 @@ async def test_a_rebuild_ends_in_what_the_owner_says(
     assert len(await client.ids()) == 2
 
 
+async def test_what_is_right_already_is_not_written_again_and_what_changed_since_is(
+    owner: Owner, bus: Bus, client: Client, a_course: MakeCourse, resources: Resources
+) -> None:
+    """Writers wait while a swap is made: it holds only what its page did not find to be so."""
+    names = ("Same", "Ruled", "Moded", "Damaged")
+    await bus.hear(*(a_course(name, version=2) for name in names), a_course("Dead"))
+    dead = CourseDeleted(course_id=a_course("Dead").course_id, version=2)
+    await bus.hear(dead)
+    await owner.ask()
+    await owner.say(owner.page(PUBLISHED, *wire(*(a_course(name, version=2) for name in names))))
+    await owner.say(owner.page(DELETED, *wire(dead)))
+    await bus.rule(a_course("Ruled").course_id, ListingRule(audience="authenticated"))
+    await bus.modes(a_course("Moded").course_id, [("honor", None)])  # type: ignore[attr-defined]
+    await resources.pool.execute(
+        "update course set visible_to_staff_only = true, version = version + 1 where course_key like '%Damaged%'"
+    )
+    before = {item["course_id"]: item["version"] for item in await bus.announced()}
+    written = "select course_key, xmin::text from course where course_key not like '%Damaged%' order by 1"
+    as_it_was = await resources.pool.fetch(written)
+    await owner.say(owner.end())
+    assert await resources.pool.fetch(written) == as_it_was
+    news = [item["course_id"] for item in await bus.announced() if item["version"] > before[item["course_id"]]]
+    assert news == ["course-v1:Org+Damaged+1"]
+    assert await client.ids() == [f"course-v1:Org+{name}+1" for name in ("Damaged", "Moded", "Same")]
+    unruled = await client.ids("/api/courses/v1/courses/?username=greta", STAFF)
+    assert unruled == [f"course-v1:Org+{name}+1" for name in sorted(names)]
+
+
 async def test_what_happens_meanwhile_is_in_both_tables(
     owner: Owner, bus: Bus, client: Client, a_course: MakeCourse
 ) -> None:

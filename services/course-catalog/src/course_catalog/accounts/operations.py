@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from course_catalog.courses.operations import take_turn
+
 
 class AccountFacts(BaseModel):
     """One member of `accounts.user.changed.v1`."""
@@ -73,7 +75,8 @@ class AccountsRetired(BaseModel):
     users: list[Retired]
 
 
-# whoever invited them by name or address, and whoever they changed settings as
+# whoever invited them by name or address (index course_own_invitees), and whoever they changed settings as
+# (course_own_changed_by)
 _FORGET = (
     text(
         """update course_own set invitees = array(select name from unnest(invitees) name where name <> all(:names))
@@ -91,6 +94,8 @@ async def retire_accounts(session: AsyncSession, retired: Sequence[Retired]) -> 
         for one in retired
     ]
     await store_accounts(session, accounts)
+    # whoever changes a listing rule has read it with the turn taken: a name taken away meanwhile would come back
+    await take_turn(session)
     for one in sorted(retired, key=lambda one: one.user_id):
         names = [name.casefold() for name in (one.former_username, one.former_email) if name]
         await session.execute(_FORGET[0], {"names": names})

@@ -26,6 +26,7 @@ def bad_course_key(text: str) -> str:
 
 REQUIRED = "This field is required."
 EMPTY_MEMBER = "This field cannot be empty."
+NUL = "Null characters are not allowed."
 BAD_BOOLEAN = "Invalid Boolean Value."
 BAD_CURSOR = "This is not a cursor of a page."
 

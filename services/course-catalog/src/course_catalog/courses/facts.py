@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import structlog
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from common.keys import CourseKey
 
@@ -15,6 +15,7 @@ log = structlog.get_logger()
 NO_START = datetime(2030, 1, 1, tzinfo=UTC)
 # The byte that stands for the base URL in a rendered item, and the one PostgreSQL cannot store: no text may have them.
 BASE_MARK = "\x7f"
+_LONGEST_LANGUAGE = 100
 _UNSTORABLE = str.maketrans("", "", BASE_MARK + "\x00")
 
 T = TypeVar("T")
@@ -25,43 +26,51 @@ def clean(text: str) -> str:
     return text.translate(_UNSTORABLE)
 
 
-def _or_unset(kind: type[T]) -> Callable[[object], T | None]:
-    adapter = TypeAdapter(kind)
-
+def _or_unset(adapter: TypeAdapter[T], expected: str) -> Callable[[object], T | None]:
     def read(value: object) -> T | None:
         if value is None or value == "":
             return None
         try:
             return adapter.validate_python(value)
         except ValidationError:
-            log.warning("unreadable_setting", value=repr(value)[:200], expected=kind.__name__)
+            log.warning("unreadable_setting", value=repr(value)[:200], expected=expected)
             return None
 
     return read
 
 
-_read_datetime, _read_bool, _read_int = _or_unset(datetime), _or_unset(bool), _or_unset(int)
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC this is outside the years 1 to 9999") from error
 
 
-def _instant(value: object) -> datetime | None:
-    found = _read_datetime(value)
-    if found is None:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+_read_instant = _or_unset(TypeAdapter(Annotated[datetime, AfterValidator(_in_utc)]), "instant")
+_read_bool = _or_unset(TypeAdapter(bool), "switch")
+# a number that no column can hold limits nothing
+_read_int = _or_unset(TypeAdapter(Annotated[int, Field(ge=-(2**31), lt=2**31)]), "number")
 
 
 def _text(value: object) -> str | None:
     return None if value is None else clean(str(value))
 
 
+def _language(value: object) -> str | None:
+    """No language has a name that an index could not hold."""
+    text = _text(value)
+    return None if text is None or len(text) > _LONGEST_LANGUAGE else text
+
+
 def _texts(value: object) -> dict[str, str]:
     return {clean(str(k)): clean(str(v)) for k, v in value.items() if v is not None} if isinstance(value, dict) else {}
 
 
-Instant = Annotated[datetime | None, BeforeValidator(_instant)]
+Instant = Annotated[datetime | None, BeforeValidator(_read_instant)]
 Text = Annotated[str | None, BeforeValidator(_text)]
 Switch = Annotated[bool, BeforeValidator(lambda value: bool(_read_bool(value)))]
 Whole = Annotated[int | None, BeforeValidator(_read_int)]
+Language = Annotated[str | None, BeforeValidator(_language)]
 CourseId = Annotated[str, AfterValidator(lambda text: CourseKey.parse(text).canonical)]
 Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
 
@@ -85,7 +94,7 @@ class CourseSettings(BaseModel):
     visible_to_staff_only: Switch = False
     course_image: Text = None
     banner_image: Text = None
-    language: Text = None
+    language: Language = None
     display_organization: Text = None
     display_coursenumber: Text = None
 

@@ -5,11 +5,11 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import asyncpg
 
@@ -23,6 +23,7 @@ _ATTEMPTS = 4
 _ENTRY_BYTES = 1_000
 
 State = tuple[int, datetime | None]
+T = TypeVar("T")
 
 
 class Audience(Enum):
@@ -72,6 +73,12 @@ class Filters:
             by_keys=self.keys is not None,
         )
 
+    @property
+    def length(self) -> int:
+        """Of all its texts: what it takes to remember them."""
+        texts = (self.org, self.language, self.mode, self.search, *(self.keys or ()))
+        return sum(len(text) for text in texts if text)
+
     def values(self, *, words_too: bool = True) -> list[object]:
         """The parameters of `Shape.matching`, in its order."""
         values: list[object] = []
@@ -97,15 +104,12 @@ class Page:
     pages: int
     onward: Cursor | None = None
     """Where the next page begins, when there is one."""
-    state: State = (0, None)
-    """What the list is of: a revision, and how long it holds."""
-    is_special: bool = False
-    """The viewer has courses on it that others have not."""
 
 
 class Database(Protocol):
     """A pool or one connection of it."""
 
+    async def fetch(self, query: str, *args: object) -> Sequence[asyncpg.Record]: ...
     async def fetchrow(self, query: str, *args: object) -> asyncpg.Record: ...
 
 
@@ -137,11 +141,17 @@ class Positions:
                 self.rev, self.as_of, self.until = row["rev"], row["as_of"], row["until"]
                 return
         row = await database.fetchrow(statements.build(self.shape), *self.values)
-        ids = array("q", row["ids"])
-        if sys.byteorder == "little":
-            ids.byteswap()
+        ids = read_positions(row["ids"])
         self.ids, self.rev, self.epoch = ids, row["rev"], row["epoch"]
         self.as_of, self.until = row["as_of"], row["until"]
+
+
+def read_positions(data: bytes) -> "array[int]":
+    """Positions as PostgreSQL's `int8send` writes them."""
+    ids = array("q", data)
+    if sys.byteorder == "little":
+        ids.byteswap()
+    return ids
 
 
 def apply(ids: "array[int]", changed: Sequence[int]) -> None:
@@ -168,16 +178,17 @@ def cut(ids: Sequence[int], extras: Sequence[int], first: int, size: int) -> lis
 Key = tuple[Filters, Audience]
 
 
+# (database, the list, what the viewer has beyond it) → None when the list is not what the database shows now
+Reader = Callable[[Database, Positions, Sequence[int]], Awaitable[T | None]]
+
+
 @dataclass(slots=True)
 class Extras:
     """What one viewer has beyond an array, as of the array's state."""
 
     state: State
     ids: "array[int]"
-
-    @property
-    def size(self) -> int:
-        return _ENTRY_BYTES + 8 * len(self.ids)
+    size: int
 
 
 class Listing:
@@ -196,25 +207,33 @@ class Listing:
         With *after* it begins behind that course, wherever the course stands now, and may be empty; without, it is
         the page of that number. Raises `InvalidPage` for a page after the last.
         """
+
+        async def read(database: Database, positions: Positions, extras: Sequence[int]) -> Page | None:
+            return await _read(database, positions, extras, page, base, after)
+
+        return await self.read(filters, viewer, read)
+
+    async def read(self, filters: Filters, viewer: Viewer, reader: Reader[T], *, at_rest: Reader[T] | None = None) -> T:
+        """What *reader* makes of a list that it finds current.
+
+        While changes come faster than reads, *at_rest* (or the same reader) reads in one snapshot instead.
+        """
         key = (filters, Audience.of(viewer))
         positions = self._find(key)
         for _ in range(_ATTEMPTS):
             state = positions.state
             if positions.rev:
                 extras = await self._extras_of(key, positions, viewer)
-                if extras is not None and (found := await _read(self._pool, positions, extras, page, base, after)):
+                if extras is not None and (found := await reader(self._pool, positions, extras)) is not None:
                     return found
             # one refresh at a time per list: who waited for another's takes its result
             async with positions.lock:
                 if positions.state == state:
-                    await positions.refresh(self._pool)
-                    self._weigh(key, positions)
-        return await self._read_at_rest(key, viewer, page, base, after)
-
-    async def state_of(self, filters: Filters, viewer: Viewer) -> tuple[State, bool]:
-        """What a list is of now, and whether the viewer has courses on it that others have not."""
-        found = await self.page(filters, viewer, PageRequest(1, 1), base=None)
-        return found.state, found.is_special
+                    try:
+                        await positions.refresh(self._pool)
+                    finally:
+                        self._weigh(key, positions)
+        return await self._read_at_rest(key, viewer, at_rest or reader)
 
     def _find(self, key: Key) -> Positions:
         if positions := self._lists.get(key):
@@ -229,7 +248,7 @@ class Listing:
     def _weigh(self, key: Key, positions: Positions) -> None:
         if self._lists.get(key) is not positions:
             return
-        size = _ENTRY_BYTES + 8 * len(positions.ids) + 4 * len(key[0].search or "")
+        size = _ENTRY_BYTES + 8 * len(positions.ids) + 4 * key[0].length
         self._bytes += size - positions.size
         positions.size = size
         self._shed()
@@ -256,7 +275,8 @@ class Listing:
         if rev != state[0] or state != positions.state:
             return None
         if key[0].keys is None:
-            self._keep(place, Extras(state, array("q", ids)))
+            size = _ENTRY_BYTES + 8 * len(ids) + 4 * key[0].length
+            self._keep(place, Extras(state, array("q", ids), size))
         return ids
 
     def _keep(self, place: tuple[Key, Viewer], extras: Extras) -> None:
@@ -266,9 +286,7 @@ class Listing:
         self._bytes += extras.size
         self._shed()
 
-    async def _read_at_rest(
-        self, key: Key, viewer: Viewer, page: PageRequest, base: str | None, after: Cursor | None
-    ) -> Page:
+    async def _read_at_rest(self, key: Key, viewer: Viewer, reader: Reader[T]) -> T:
         """In one snapshot: what is left when changes come faster than reads."""
         filters, audience = key
         async with (
@@ -280,7 +298,7 @@ class Listing:
             extras: Sequence[int] = ()
             if not viewer.sees_all and viewer.user_id is not None:
                 _, extras = await read_extras(connection, positions, viewer)
-            found = await _read(connection, positions, extras, page, base, after)
+            found = await reader(connection, positions, extras)
         if found is None:
             raise AssertionError("a snapshot does not change")
         return found
@@ -318,7 +336,7 @@ async def _read(
         raise InvalidPage
     more = first + page.size < count
     onward = Cursor(epoch, wanted[-1], row["last"]) if more and wanted else None
-    return Page(row["items"], count, pages, onward, state, bool(extras))
+    return Page(row["items"], count, pages, onward)
 
 
 async def _place_of(database: Database, after: Cursor, epoch: int) -> int | None:

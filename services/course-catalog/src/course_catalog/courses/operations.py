@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from course_catalog.courses.models import GAP, MIDDLE, NoGap, places_between
 from course_catalog.courses.queries import read_announced
 from course_catalog.courses.rows import LISTED, CourseRows, ListingRow, rows_of
 from course_catalog.events import CourseChanged
-from course_catalog.listings.models import PLAIN
+from course_catalog.listings.models import PLAIN, Own
 from course_catalog.listings.queries import list_own
 from course_catalog.modes.models import Mode
 
@@ -141,28 +142,68 @@ async def store_courses(session: AsyncSession, heard: Sequence[CourseFacts | Cou
         await next_revision(session, changed)
 
 
-async def replace_courses(
-    session: AsyncSession, facts: Sequence[CourseFacts | CourseDeleted], *, default: Mode
-) -> None:
-    """Make these courses what content says, whatever is known of them; what differs is announced. The turn is taken."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What facts would make of courses, beside what is stored of them."""
+
+    own: dict[str, Own]
+    after: dict[str, CourseRows]
+    before: dict[str, Row[tuple[object, ...]]]
+    differing: dict[str, CourseRows]
+
+    def same(self) -> list[dict[str, object]]:
+        """The courses that are what the facts say; as of which versions of their rows and of their own settings."""
+        return [
+            {
+                "course_key": key,
+                "content_version": rows.content_version,
+                "row_version": self.before[key].version,
+                "own_version": self.own.get(key, PLAIN).version,
+            }
+            for key, rows in self.after.items()
+            if key not in self.differing
+        ]
+
+
+async def compare_courses(session: AsyncSession, facts: Sequence[CourseFacts | CourseDeleted]) -> Comparison:
+    """Hold the newest fact of each course against what is stored.
+
+    Without the turn a writer may come in between the three reads. They are in this order so that a version noted as
+    the same is never newer than what was compared: settings first, then the row that bears the version, then the rest.
+    """
     keys = sorted(fact.course_id for fact in facts)
     own = await list_own(session, keys)
-    after = {fact.course_id: rows_of(fact, own.get(fact.course_id, PLAIN)) for fact in facts}
     before = {row.course_key: row for row in await session.execute(_KNOWN, {"keys": keys})}
     documents = {row.course_key: row for row in await session.execute(_DOCUMENTS, {"keys": keys})}
+    after = {fact.course_id: rows_of(fact, own.get(fact.course_id, PLAIN)) for fact in facts}
     differing = {
         key: rows
         for key, rows in after.items()
         if key not in before
         or rows.content_version != before[key].content_version
-        or rows.listing != _listing_of(before[key])
-        or (not rows.listing.deleted and rows.document != _document_of(documents[key]))
+        or rows.listing.deleted != before[key].deleted
+        # of a deleted course nothing else is ever read
+        or not (rows.listing.deleted or _is_as_stored(rows, before[key], documents[key]))
     }
+    return Comparison(own, after, before, differing)
+
+
+def _is_as_stored(rows: CourseRows, course: Row[tuple[object, ...]], document: Row[tuple[object, ...]]) -> bool:
+    return rows.listing == _listing_of(course) and rows.document == _document_of(document)
+
+
+async def replace_courses(
+    session: AsyncSession, facts: Sequence[CourseFacts | CourseDeleted], *, default: Mode
+) -> None:
+    """Make these courses what content says, whatever is known of them; what differs is announced. The turn is taken."""
+    compared = await compare_courses(session, facts)
+    before, differing = compared.before, compared.differing
+    if not differing:
+        return
     places = {key: row.pos for key, row in before.items()}
     places |= await _find_places(session, [key for key in differing if key not in places])
     await _store(session, differing, places)
-    if differing:
-        await announce_courses(session, sorted(differing), default=default, now=datetime.now(UTC))
+    await announce_courses(session, sorted(differing), default=default, now=datetime.now(UTC))
     changed = [key for key, rows in differing.items() if key not in before or rows.listing != _listing_of(before[key])]
     if changed:
         await next_revision(session, changed)

@@ -5,7 +5,15 @@ from urllib.parse import parse_qsl
 
 from common.keys import CourseKey, InvalidKey
 from course_catalog.courses.cursors import Cursor
-from course_catalog.courses.errors import BAD_BOOLEAN, BAD_CURSOR, EMPTY_MEMBER, REQUIRED, BadParameters, bad_course_key
+from course_catalog.courses.errors import (
+    BAD_BOOLEAN,
+    BAD_CURSOR,
+    EMPTY_MEMBER,
+    NUL,
+    REQUIRED,
+    BadParameters,
+    bad_course_key,
+)
 from course_catalog.courses.listing import Filters
 from course_catalog.courses.statements import PERMISSIONS
 
@@ -29,8 +37,15 @@ class Parameters:
         self._pairs: Sequence[tuple[str, str]] = parse_qsl(query, keep_blank_values=True) if query else ()
         self._last: Mapping[str, str] = dict(self._pairs)
 
-    def text(self, name: str) -> str:
-        return self._last.get(name, "").replace("\x00", "")
+    def text(self, name: str, errors: dict[str, str] | None = None) -> str:
+        """The last value, or nothing. One with a NUL is noted in *errors*; without, raises `BadParameters`."""
+        value = self._last.get(name, "")
+        if "\x00" not in value:
+            return value
+        if errors is None:
+            raise BadParameters(**{name: NUL})
+        errors[name] = NUL
+        return ""
 
     def page(self) -> tuple[str | None, str | None]:
         return self._last.get("page"), self._last.get("page_size")
@@ -53,7 +68,7 @@ class Parameters:
 
     def members(self, name: str, errors: dict[str, str]) -> Sequence[str]:
         """The values of all repetitions, split at commas, each once."""
-        joined = ",".join(value for key, value in self._pairs if key == name).replace("\x00", "")
+        joined = ",".join(value for key, value in self._pairs if key == name)
         members = set(joined.split(",")) if joined else set()
         if "" in members:
             errors[name] = EMPTY_MEMBER
@@ -70,13 +85,15 @@ def read_filters(parameters: Parameters) -> Filters:
     if unknown and "permissions" not in errors:
         errors["permissions"] = f"'{unknown[0]}' is not a known permission."
     keys = _keys(parameters.members("course_keys", errors), errors)
+    org, search = parameters.text("org", errors), parameters.text("search_term", errors)
+    parameters.text("username", errors)
     if errors:
         raise BadParameters(**errors)
     return Filters(
-        org=parameters.text("org") or None,
+        org=org or None,
         mobile=mobile,
         active_only=active is True,
-        search=parameters.text("search_term").strip() or None,
+        search=search.strip() or None,
         keys=keys,
         permissions=tuple(permissions),
     )

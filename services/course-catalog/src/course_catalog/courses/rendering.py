@@ -36,7 +36,10 @@ def without_tags(text: str) -> str:
 
 
 def iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if moment is None:
+        return None
+    # not strftime: it writes the year 1 as one digit
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def start_display(advertised: str | None, start: datetime) -> tuple[str, str | None]:

@@ -130,13 +130,13 @@ PLACE = """
 select s.epoch, (select c.pos from course c where c.course_key <= $1 order by c.course_key desc limit 1) as pos
 from catalogue_state s where s.id = 1"""
 
-_NEXT_EXPIRY = "(select min(expiration_datetime) from course_mode where expiration_datetime > now())"
+NEXT_EXPIRY = "(select min(expiration_datetime) from course_mode where expiration_datetime > now())"
 
 
 @lru_cache(maxsize=256)
 def build(shape: Shape) -> str:
     """All positions of a list, as big-endian bytes. Parameters: the filters'."""
-    later = f"least(b.later, {_NEXT_EXPIRY})" if shape.by_mode else "b.later"
+    later = f"least(b.later, {NEXT_EXPIRY})" if shape.by_mode else "b.later"
     return f"""
 select s.rev, s.epoch, now() as as_of, coalesce(b.ids, ''::bytea) as ids, coalesce({later}, 'infinity') as until
 from catalogue_state s, lateral (
@@ -155,7 +155,7 @@ def delta(shape: Shape) -> str:
     nexts = [f"(select min({name}) from course where {name} > now())" for name in INSTANTS]
     passed = [f"select pos from course where {name} > $2 and {name} <= now()" for name in INSTANTS]
     if shape.by_mode:
-        nexts.append(_NEXT_EXPIRY)
+        nexts.append(NEXT_EXPIRY)
         passed.append(
             "select c.pos from course c join course_mode m using (course_key) "
             "where m.expiration_datetime > $2 and m.expiration_datetime <= now()"
@@ -191,7 +191,7 @@ def special(shape: Shape, ways: Special) -> tuple[str, str, str]:
         held += " union select o.course_key from course o where o.org = any($2::text[])"
     first = 3 if ways.by_orgs else 2
     named = (
-        # or, not two statements: the planner joins the two partial gin indexes (course_own_domains, _invitees)
+        # or, not two statements: the planner joins the two gin indexes, course_own_domains and course_own_invitees
         "select o.course_key from course_own o where o.audience = 2 "
         f"and (o.domains && ${first}::text[] or o.invitees && ${first + 1}::text[])"
         if ways.by_invitation

@@ -18,9 +18,10 @@ from course_catalog.courses.errors import BadParameters
 from course_catalog.courses.listing import Filters, Listing
 from course_catalog.courses.pages import render_missing
 from course_catalog.courses.parameters import Parameters, read_cursor
+from course_catalog.discovery.facets import Facets
 from course_catalog.discovery.pages import LABELS, Asked, Shown, render_catalogue
 from course_catalog.discovery.parameters import read_facet_filters, read_ranked_cursor
-from course_catalog.discovery.queries import Facets, search
+from course_catalog.discovery.queries import search
 from course_catalog.discovery.routes import facets_of
 from course_catalog.settings import settings_of
 

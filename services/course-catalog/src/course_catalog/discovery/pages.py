@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from common.pages import render_page
 from course_catalog.courses.pages import STYLE, Course, card
+from course_catalog.discovery.facets import Facets
 from course_catalog.discovery.languages import language_name
-from course_catalog.discovery.queries import Facets
 
 _STYLE = """<style>
 .hero{margin-bottom:1rem}.hero h1{margin:0}

@@ -1,27 +1,17 @@
-"""Reads of relevance and facets."""
+"""Reads by relevance."""
 
 import base64
 import binascii
-import time
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import asyncpg
 
 from common.pagination import InvalidPage, PageRequest, page_count
-from course_catalog.accounts.models import ANYBODY, Viewer
+from course_catalog.accounts.models import Viewer
 from course_catalog.courses import words
-from course_catalog.courses.listing import Audience, Filters, State, ways_of
+from course_catalog.courses.listing import Audience, Filters, ways_of
 from course_catalog.courses.statements import Shape, Special
 from course_catalog.discovery import statements
-
-FACETS = ("org", "language", "pacing", "mode")
-_MOST_KEPT = 500
-_PATIENCE = 10
-
-Facets = Mapping[str, Sequence[tuple[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,10 @@ class RankedCursor:
         rank, _, key = plain.partition(" ")
         if not rank.startswith("r") or "\x00" in key:
             raise ValueError(text)
-        found = float.fromhex(rank[1:])
+        try:
+            found = float.fromhex(rank[1:])
+        except OverflowError as error:
+            raise ValueError(text) from error
         if not 0 <= found < 1e9:
             raise ValueError(text)
         return cls(found, key)
@@ -86,59 +79,9 @@ async def search(
     return RankedPage(row["items"], count, pages, onward)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    state: State
-    until: datetime
-    made_at: float
-    cost: float
-    facets: Facets
-
-    def serves(self, state: State) -> bool:
-        """Counts are of the list's own state, or so young that making them again would take most of the time.
-
-        They are one pass over all courses: 5 ms of 10,000, half a second of 100,000. While courses change all the time
-        they lag ten times that behind.
-        """
-        now = time.monotonic()
-        young = now - self.made_at < _PATIENCE * self.cost
-        return young or (self.state == state and self.until > datetime.now(self.until.tzinfo))
-
-
-class FacetCounts:
-    """The counts that one process keeps."""
-
-    def __init__(self, pool: asyncpg.Pool, *, default_mode: str) -> None:
-        self._pool, self._default = pool, default_mode
-        self._kept: OrderedDict[tuple[Filters, Viewer], _Kept] = OrderedDict()
-
-    async def read(self, filters: Filters, viewer: Viewer, *, state: State, special: bool) -> Facets:
-        """The counts of a list that is in *state*; *special*: the viewer has courses in it that others have not."""
-        audience = Viewer(sees_all=viewer.sees_all, user_id=None if viewer.user_id is None else 0)
-        place = (filters, viewer if special else audience)
-        known = self._kept.get(place)
-        if known and known.serves(state):
-            self._kept.move_to_end(place)
-            return known.facets
-        started = time.monotonic()
-        shape, ways, values = _asked(filters, viewer if special else None, audience=Audience.of(viewer))
-        statement = statements.facets(shape, ways, default_mode=self._default)
-        row = await self._pool.fetchrow(statement, *values, *filters.values())
-        found: dict[str, list[tuple[str, int]]] = {name: [] for name in FACETS}
-        for facet, value, count in row["counts"]:
-            found[facet].append((value, count))
-        now = time.monotonic()
-        self._kept[place] = _Kept(state, row["until"], now, now - started, found)
-        if len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-        return found
-
-
-def _asked(
-    filters: Filters, viewer: Viewer | None, *, audience: Audience | None = None
-) -> tuple[Shape, Special | None, list[object]]:
-    shape = filters.shape(audience or Audience.of(viewer or ANYBODY))
-    if viewer is None or viewer.sees_all or viewer.user_id is None:
+def _asked(filters: Filters, viewer: Viewer) -> tuple[Shape, Special | None, list[object]]:
+    shape = filters.shape(Audience.of(viewer))
+    if viewer.sees_all or viewer.user_id is None:
         return shape, None, []
     ways, values = ways_of(shape, viewer)
     return shape, ways, values

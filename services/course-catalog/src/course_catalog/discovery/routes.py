@@ -24,8 +24,9 @@ from course_catalog.courses.answers import (
 from course_catalog.courses.answers import parameter as described
 from course_catalog.courses.listing import Filters, Listing
 from course_catalog.courses.parameters import Parameters, read_cursor, read_filters
+from course_catalog.discovery.facets import FacetCounts, Facets
 from course_catalog.discovery.parameters import read_facet_filters, read_ranked_cursor, read_sort
-from course_catalog.discovery.queries import FacetCounts, Facets, search
+from course_catalog.discovery.queries import search
 from course_catalog.discovery.schemas import CatalogPage
 from course_catalog.settings import settings_of
 
@@ -73,10 +74,8 @@ async def search_courses(request: Request) -> Response:
 
 async def facets_of(request: Request, filters: Filters, view: Viewer) -> Facets:
     """The counts that belong to a list."""
-    listing: Listing = request.app.state.listing
     counts: FacetCounts = request.app.state.facets
-    state, special = await listing.state_of(filters, view)
-    return await counts.read(filters, view, state=state, special=special)
+    return await counts.read(filters, view)
 
 
 _REFINING = [

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import lru_cache
 
-from course_catalog.courses.statements import OFFERED, Shape, Special, special
+from course_catalog.courses.statements import DELTA_LIMIT, NEXT_EXPIRY, OFFERED, Shape, Special, special
 
 
 def _visible(shape: Shape, ways: Special | None) -> str:
@@ -47,30 +47,34 @@ select
 from page p join course_document d using (course_key)"""
 
 
-@lru_cache(maxsize=256)
-def facets(shape: Shape, ways: Special | None, *, default_mode: str) -> str:
-    """How many courses of a list have each organization, language, pace and mode; and until when that is so.
+# What facets count of a course, besides its place. The organization is spelled as in the key.
+_TRAITS = "split_part(split_part(c.course_key, ':', 2), '+', 1) as org, c.language, c.self_paced"
+_HEAD = f"select s.rev, s.epoch, now() as as_of, coalesce({NEXT_EXPIRY}, 'infinity') as until"
 
-    Parameters: those of `special`, the filters'. One pass over the narrow table.
-    """
-    first = 1 + (ways.parameters if ways else 0)
-    default = default_mode.replace("'", "''")
-    return f"""
-with listed as materialized (
-  select c.course_key, c.org, c.language, c.self_paced from course c
-  where {_visible(shape, ways)} and {shape.matching(first)}),
-offered as (
-  select m.course_key, m.slug from course_mode m join listed c using (course_key) where {OFFERED}),
-counted as (
-  select 'org' as facet, min(split_part(split_part(course_key, ':', 2), '+', 1)) as value, count(*) as courses
-    from listed group by org
-  union all select 'language', language, count(*) from listed where language <> '' group by language
-  union all select 'pacing', case when self_paced then 'self' else 'instructor' end, count(*) from listed group by 2
-  union all select 'mode', slug, count(*) from (
-    select course_key, slug from offered
-    union select l.course_key, '{default}' from listed l
-      where not exists (select from offered f where f.course_key = l.course_key)) modes group by slug)
-select coalesce((select json_agg(json_build_array(facet, value, courses) order by facet, courses desc, value)
-    from counted), '[]') as counts,
-  coalesce((select min(expiration_datetime) from course_mode where expiration_datetime > now()), 'infinity') as until,
-  now() as as_of"""
+# All courses by what facets count of them: few rows, each with its positions as big-endian bytes.
+ALL_TRAITS = f"""
+{_HEAD}, g.*
+from catalogue_state s left join lateral (
+  select {_TRAITS}, o.slugs, string_agg(int8send(c.pos), ''::bytea) as ids
+  from course c left join (
+    select m.course_key, array_agg(m.slug order by m.slug) as slugs from course_mode m
+    where m.expiration_datetime is null or m.expiration_datetime > now() group by m.course_key) o using (course_key)
+  where not c.deleted group by 1, 2, 3, 4) g on true
+where s.id = 1"""
+
+# Those of which this may have changed since a revision ($1) and an instant ($2): indexes course_listing_rev and
+# course_mode_expires.
+CHANGED_TRAITS = f"""
+{_HEAD}, q.*
+from catalogue_state s left join lateral (
+  select {_TRAITS}, array(select m.slug from course_mode m where {OFFERED} order by m.slug) as slugs, c.pos, c.deleted
+  from course c where c.pos in (
+    select pos from course where listing_rev > $1
+    union select c.pos from course c join course_mode m using (course_key)
+      where m.expiration_datetime > $2 and m.expiration_datetime <= now()
+    limit {DELTA_LIMIT + 1})) q on true
+where s.id = 1"""
+
+# Is a list of that revision ($1), good until then ($2), still what the database shows? And the same of traits.
+CURRENT = """
+select s.rev = $1 and now() < $2 as list, s.rev = $3 and now() < $4 as traits from catalogue_state s where s.id = 1"""

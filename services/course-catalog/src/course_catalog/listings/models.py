@@ -57,6 +57,8 @@ class Own(BaseModel):
     listed_until: datetime | None = None
     only_during_enrollment: bool = False
     marketing: Marketing = Marketing()
+    version: int = 0
+    """0: it has none."""
 
 
 PLAIN = Own()

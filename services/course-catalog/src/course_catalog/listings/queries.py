@@ -22,6 +22,7 @@ async def list_own(session: AsyncSession, course_keys: Sequence[str]) -> dict[st
             CourseOwn.listed_until,
             CourseOwn.only_during_enrollment,
             CourseOwn.marketing,
+            CourseOwn.version,
         ).where(CourseOwn.course_key.in_(course_keys))
     )
     return {
@@ -31,6 +32,7 @@ async def list_own(session: AsyncSession, course_keys: Sequence[str]) -> dict[st
             listed_until=row.listed_until,
             only_during_enrollment=row.only_during_enrollment,
             marketing=Marketing.model_validate(row.marketing),
+            version=row.version,
         )
         for row in rows
     }

@@ -4,13 +4,14 @@ import re
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from course_catalog.bodies import Line, Text, Title
+from course_catalog.bodies import Line, Moment, Text, Title
 from course_catalog.listings.models import Audience
 
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)*\Z")
-_URL = re.compile(r"(?:https?://|/)[^\s\"'<>\\]+\Z")
+# no control characters: one cannot be stored, another stands for the base URL in rendered items
+_URL = re.compile(r"(?:https?://|/)[^\s\x00-\x20\x7f\"'<>\\]+\Z")
 MOST_NAMES = 10_000
 
 
@@ -47,8 +48,8 @@ class ListingRule(_Body):
     """E-mail domains; those below them count too."""
     invitees: list[Name] = Field(default=[], max_length=MOST_NAMES)
     """User names and e-mail addresses, in any case."""
-    listed_from: AwareDatetime | None = None
-    listed_until: AwareDatetime | None = None
+    listed_from: Moment | None = None
+    listed_until: Moment | None = None
     only_during_enrollment: bool = False
 
     @model_validator(mode="after")

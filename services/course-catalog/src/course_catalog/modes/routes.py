@@ -100,6 +100,8 @@ def split(place: str) -> tuple[str, str | None]:
     """(canonical course key, slug) of a path: what parses as a course is one. Raises `ModeNotFound`."""
     text = place.rstrip("/")
     course, _, slug = text.rpartition("/")
+    if "\x00" in slug:
+        raise ModeNotFound
     try:
         return CourseKey.parse(text).canonical, None
     except InvalidKey:

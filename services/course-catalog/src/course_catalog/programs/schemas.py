@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.keys import CourseKey, InvalidKey
-from course_catalog.bodies import Line, Title
+from course_catalog.bodies import Line, Moment, Title
 from course_catalog.listings.schemas import Address
 
 MOST_COURSES, MOST_RUNS, MOST_CURRICULA, MOST_NESTED = 500, 200, 50, 100
@@ -54,8 +54,8 @@ class RunIn(_Body):
     title: Line | None = None
     external_key: Line | None = None
     status: Line | None = None
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Moment | None = None
+    end: Moment | None = None
     pacing_type: Line | None = None
     marketing_url: Address | None = None
 

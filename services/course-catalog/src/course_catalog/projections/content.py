@@ -9,7 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_catalog.courses.facts import CourseDeleted, CourseFacts
-from course_catalog.courses.operations import bury_others, next_revision, replace_courses, take_turn
+from course_catalog.courses.operations import (
+    bury_others,
+    compare_courses,
+    next_revision,
+    replace_courses,
+    take_turn,
+)
 from course_catalog.modes.models import Mode
 from course_catalog.teams.operations import TeamFacts, store_members
 
@@ -22,10 +28,24 @@ _FILL = text(
        select distinct on (course_key) course_key, version, fact
        from jsonb_to_recordset(cast(cast(:rows as text) as jsonb)) as t(course_key text, version bigint, fact jsonb)
        order by course_key, version desc
-       on conflict (course_key) do update set version = excluded.version, fact = excluded.fact
+       on conflict (course_key) do update set version = excluded.version, fact = excluded.fact,
+         row_version = null, own_version = null
        where excluded.version > course_shadow.version"""
 )
-_READ = text("select course_key, fact from course_shadow where course_key > :after order by course_key limit :limit")
+_NOTE_SAME = text(
+    """update course_shadow s set row_version = t.row_version, own_version = t.own_version
+       from jsonb_to_recordset(cast(cast(:rows as text) as jsonb))
+         as t(course_key text, content_version bigint, row_version bigint, own_version bigint)
+       where s.course_key = t.course_key and s.version = t.content_version"""
+)
+# all but those whose row was compared, is the same, and has not been written since
+_UNSURE = text(
+    """select s.course_key, s.fact
+       from course_shadow s left join course c using (course_key) left join course_own o using (course_key)
+       where s.course_key > :after
+         and (s.row_version, s.own_version) is distinct from (c.version, coalesce(o.version, 0))
+       order by s.course_key limit :limit"""
+)
 _SWAP_ROLES = (
     text(
         """delete from course_role r where not exists (
@@ -58,6 +78,14 @@ async def fill_courses(session: AsyncSession, facts: Sequence[Fact]) -> None:
         await session.execute(_FILL, {"rows": orjson.dumps(rows).decode()})
 
 
+async def _fill_compared(session: AsyncSession, facts: Sequence[Fact]) -> None:
+    """The same, and note which courses are so already."""
+    courses = [fact for fact in facts if not fact.key.is_library]
+    await fill_courses(session, courses)
+    if same := (await compare_courses(session, courses)).same():
+        await session.execute(_NOTE_SAME, {"rows": orjson.dumps(same).decode()})
+
+
 async def fill_teams(session: AsyncSession, teams: Sequence[TeamFacts]) -> None:
     await store_members(session, teams, table="course_role_shadow")
 
@@ -76,18 +104,19 @@ class ContentShadow:
         if of == TEAM:
             await fill_teams(session, [TeamFacts.model_validate(item) for item in items])
         elif of == DELETED:
-            await fill_courses(session, [CourseDeleted.model_validate(item) for item in items])
+            await _fill_compared(session, [CourseDeleted.model_validate(item) for item in items])
         elif of == PUBLISHED:
-            await fill_courses(session, [CourseFacts.model_validate(item) for item in items])
+            await _fill_compared(session, [CourseFacts.model_validate(item) for item in items])
 
     async def swap(self, session: AsyncSession) -> None:
         """Rows that differ are written again, courses that content does not know are buried, the rest stays.
 
         Positions, announced versions and the catalogue's own settings live on; readers see one moment or the other.
+        Other writers wait meanwhile: so what was found to be right when its page came is not looked at again.
         """
         await take_turn(session)
         after = ""
-        while rows := (await session.execute(_READ, {"after": after, "limit": _PAGE})).all():
+        while rows := (await session.execute(_UNSURE, {"after": after, "limit": _PAGE})).all():
             await replace_courses(session, [_fact(row.fact) for row in rows], default=self.default_mode)
             after = rows[-1].course_key
         await bury_others(session, default=self.default_mode, now=datetime.now(UTC))
