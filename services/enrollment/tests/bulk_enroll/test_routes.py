@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from common.testing.identity import a_caller
+from enrollment.retirement.operations import retire
+from enrollment.retirement.schemas import RetiredHeard
 
 ONE, TWO = "course-v1:Org+One+1", "course-v1:Org+Two+1"
 STAFF, ALICE, SERVER = a_caller("root", staff=True), a_caller("alice"), a_caller(None, api_key=True)
@@ -128,6 +130,18 @@ async def test_every_kind_of_identifier_has_its_outcome(bulk, courses):
     await courses.account("new")
     await courses.account("idle")
     assert await courses.state("new", ONE) == await courses.state("idle", ONE) == ("audit", True)
+
+
+async def test_an_address_of_somebody_who_was_forgotten_is_let_in_nowhere(bulk, courses, resources):
+    gone = {"user_id": 7, "former_username": "gone", "former_email": "gone@example.com", "version": 1}
+    gone |= {"username": "retired__1", "email": "retired__1@retired.invalid", "retired_at": datetime.now(UTC)}
+    async with courses.db.transaction():
+        await retire(courses.db, [RetiredHeard.model_validate(gone)])
+    found = await results(await bulk(asked("Gone@example.com", auto_enroll=True)))
+    assert found == [result("Gone@example.com", state(user=False), state(user=False))]
+    assert await courses.db.fetchval("select count(*) from enrollment_allowed") == 0
+    [row] = await courses.db.fetch("select transition from manual_enrollment")
+    assert row["transition"] == "N/A"
 
 
 async def test_no_window_no_invitation_no_limit(bulk, courses):

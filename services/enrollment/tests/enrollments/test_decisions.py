@@ -477,6 +477,28 @@ class TestBodies:
         row = await courses.db.fetchrow("select * from email_opt_in")
         assert (row["user_id"], row["org"], row["value"]) == (ALICE.user_id, "Org", True)
 
+    async def test_without_the_cohort_there_is_no_opt_in(self, client, courses):
+        assert (await client.enroll(ALICE, cohort="blue", email_opt_in=True)).status_code == 400
+        assert await courses.db.fetchval("select count(*) from email_opt_in") == 0
+
+    async def test_an_account_that_was_never_activated_may_enroll(self, client, courses):
+        await courses.account("alice", is_active=False)
+        assert (await client.enroll(ALICE)).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("caller", "fields", "noted"),
+        [
+            (ALICE, {"enterprise_uuid": "6f1c"}, "6f1c"),
+            (STAFF, {"user": "alice", "linked_enterprise_customer": "a"}, None),
+            (SERVER, {"user": "alice", "linked_enterprise_customer": "a"}, "a"),
+            (SERVER, {"user": "alice", "linked_enterprise_customer": "a", "enterprise_uuid": "b"}, "b"),
+        ],
+    )
+    async def test_the_enterprise_is_noted_and_a_link_only_from_servers(self, client, courses, caller, fields, noted):
+        assert (await client.enroll(caller, **fields)).status_code == 200
+        [row] = await courses.history()
+        assert row["enterprise_uuid"] == noted
+
     async def test_the_opt_in_is_the_callers_not_the_targets(self, client, courses):
         await client.enroll(STAFF, user="alice", email_opt_in=False)
         row = await courses.db.fetchrow("select * from email_opt_in")

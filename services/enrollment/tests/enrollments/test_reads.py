@@ -152,6 +152,9 @@ class TestStaffList:
             (f"username=alice&course_id={quote(ONE)}", 1),
             ("username=alice&email=bob@example.com", 0),
             ("page=7", 3),
+            ("page_size=2", 2),
+            ("page_size=100", 3),
+            ("page_size=101", 3),
         ],
     )
     async def test_filters_hold_together(self, client, query, count):
@@ -208,6 +211,16 @@ class TestStaffList:
         first = (await client.send("GET", tail(back["previous"]), STAFF)).json()
         assert [row["user"] for row in first["results"]] == seen[0]
         assert first["previous"] is None
+
+    async def test_a_page_has_a_hundred_at_most(self, client, world):
+        names = [f"learner{number}" for number in range(101)]
+        await world.account(*names)
+        for name in names:
+            await world.enrolled(name, ONE)
+        for query in ("", "?page_size=5000", "?page_size=0"):
+            found = (await client.send("GET", f"enrollments{query}", STAFF)).json()
+            assert len(found["results"]) == 100
+            assert found["next"]
 
     async def test_a_bad_cursor(self, client):
         assert (await client.send("GET", "enrollments?cursor=nope", STAFF)).status_code == 404
@@ -266,6 +279,36 @@ class TestEmbargoLists:
         assert answer.json() == {"blocked": ["IR"], "allowed": [], "course_id": ONE}
         assert (await client.send("GET", f"embargo/{ONE}", STAFF)).json() == answer.json()
         assert (await client.send("PUT", "embargo/course-v1:N+N+N", STAFF, json={})).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "needs_staff"),
+    [
+        ("PUT", "enrollment", False),
+        ("DELETE", f"enrollment/{ONE}", False),
+        ("POST", "roles/", False),
+        ("POST", "enrollments", True),
+        ("PATCH", "enrollment_allowed/", True),
+        ("GET", "unenroll/", True),
+        ("PUT", "../../bulk_enroll/v1/bulk_enroll", True),
+        ("OPTIONS", "../../bulk_enroll/v1/bulk_enroll", True),
+    ],
+)
+async def test_who_may_call_is_said_before_a_method_is_refused(client, method, path, needs_staff):
+    callers = [(None, 401), (ALICE, 403 if needs_staff else 405), (STAFF, 405)]
+    for caller, status in callers:
+        answer = await client.send(method, path, caller)
+        assert answer.status_code == status
+        said = answer.json()
+        text = said["developer_message"] if path == "enrollments" else said["detail"]
+        assert (
+            text
+            == {
+                401: "Authentication credentials were not provided.",
+                403: "You do not have permission to perform this action.",
+                405: f'Method "{method}" not allowed.',
+            }[status]
+        )
 
 
 async def test_no_body_in_the_frameworks_shape_leaves(client):

@@ -159,8 +159,13 @@ async def test_servers_leave_an_audit_line_whatever_came_of_it(client, world, ca
         await client.enroll(SERVER, CLOSED, user="alice")
         await client.enroll(STAFF, user="alice", mode="audit")
         await client.enroll(SERVER, user="ghost")
+        await client.enroll(SERVER, user="alice", is_active="x")
+        await client.enroll(SERVER, user="alice", mode="audit", is_active=False)
     audits = [line for line in lines if line["event"] == "enrollment_change_requested"]
     assert [(a["course_id"], a["requested_mode"], a["actual_mode"], a["actual_activation"]) for a in audits] == [
         (OPEN, "verified", "verified", True),
         (CLOSED, None, None, None),
+        (OPEN, None, "audit", True),
+        (OPEN, "audit", "audit", False),
     ]
+    assert {a["user_id"] for a in audits} == {ALICE.user_id}

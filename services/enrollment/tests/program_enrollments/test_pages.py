@@ -1,11 +1,14 @@
 """Lists of program enrollments by cursor, and what learners may ask."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from common.testing.identity import a_caller
+from enrollment.program_enrollments.learners import run_status
+from enrollment.program_enrollments.queries import page_size
 
 CURRICULUM = "00000000-1111-2222-3333-444444444444"
 STAFF = a_caller("registrar", staff=True)
@@ -90,6 +93,7 @@ PLACES = [
     (f"cursor={cursor('p=' + '9' * 30)}", 404, None),
     (f"cursor={cursor('p=9223372036854775807')}", 200, 0),
     (f"cursor={cursor('p=-5')}", 200, 5),
+    (f"cursor={cursor('p=-9223372036854775807&r=1')}", 200, 0),
     (f"cursor={cursor('r=2&p=1')}", 404, None),
     (f"cursor={cursor('r=1')}&page_size=2", 200, 2),
     ("cursor=" + "A" * 3000, 200, 5),
@@ -114,6 +118,70 @@ async def test_cursors_and_sizes_as_clients_send_them(client, program, number):
             assert answer.json()["developer_message"] == "Invalid cursor"
         else:
             assert len(answer.json()["results"]) == count
+            for link in (answer.json()["next"], answer.json()["previous"]):
+                around = link and urlsplit(link)._replace(scheme="", netloc="").geturl()
+                assert around is None or (await client.send("GET", around, STAFF)).status_code == 200, link
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "learners_size"),
+    [(None, 100, 10), ("7", 7, 7), ("+7", 7, 7), ("007", 7, 7), ("25", 25, 25), ("26", 26, 25), ("1000", 1000, 25),
+     ("1001", 1000, 25), ("9" * 5000, 1000, 25), ("0", 100, 10), ("-1", 100, 10), ("1e3", 100, 10), ("٣", 100, 10)],
+)  # fmt: skip
+def test_sizes_of_pages_have_a_default_and_a_silent_cap(text, size, learners_size):
+    assert page_size(text) == size
+    assert page_size(text, default=10, most=25) == learners_size
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "status"),
+    [(None, None, "upcoming"), (1, None, "upcoming"), (-1, None, "in_progress"), (-1, 1, "in_progress"),
+     (-2, -1, "completed"), (1, 2, "upcoming")],
+)  # fmt: skip
+def test_a_run_is_upcoming_in_progress_or_completed(starts, ends, status):
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    first, last = (None if days is None else now + timedelta(days=days) for days in (starts, ends))
+    assert run_status(first, last, now) == status
+
+
+async def test_a_learners_courses_are_walked_both_ways(client, world):
+    keys = [f"course-v1:Org+Run{number}+1" for number in range(30)]
+    for key in keys:
+        await world.course(key, start="2020-01-01T00:00:00Z", modes=[{"slug": "verified", "name": "V"}])
+    uuid = await world.program(1, *keys, type="MicroMasters", title="All of it")
+    grace = a_caller("grace")
+    await world.account("grace")
+    await world.link(1, "grace", "k")
+    body = [{"student_key": "k", "status": "enrolled", "curriculum_uuid": CURRICULUM}]
+    assert (await client.send("POST", f"{BASE}/programs/{uuid}/enrollments/", STAFF, json=body)).status_code == 201
+    for key in keys:
+        await world.enrolled("grace", key, "verified")
+    url = f"{BASE}/users/grace/programs/{uuid}/courses"
+    for query, count in (("", 10), ("?page_size=26", 25), ("?page_size=x", 10)):
+        assert len((await client.send("GET", url + query, grace)).json()["results"]) == count
+    seen, place, previous = [], f"{url}?page_size=12", None
+    while place:
+        page = (await client.send("GET", place, grace)).json()
+        seen.append([run["course_run_id"] for run in page["results"]])
+        assert {
+            (run["micromasters_title"], run["course_run_status"], run["start_date"]) for run in page["results"]
+        } == {("All of it", "in_progress", "2020-01-01T00:00:00Z")}
+        place, previous = (
+            page["next"] and urlsplit(page["next"])._replace(scheme="", netloc="").geturl(),
+            page["previous"],
+        )
+    assert seen == [keys[:12], keys[12:24], keys[24:]]
+    page = (await client.send("GET", urlsplit(previous)._replace(scheme="", netloc="").geturl(), grace)).json()
+    assert [run["course_run_id"] for run in page["results"]] == keys[12:24]
+    assert page["next"]
+    for text in ("p=-5", "p=9223372036854775807", "r=1", "p=3&r=1", "p=9223372036854775807&r=1"):
+        answer = await client.send("GET", f"{url}?cursor={cursor(text)}", grace)
+        assert answer.status_code == 200, text
+        for link in (answer.json()["next"], answer.json()["previous"]):
+            around = link and urlsplit(link)._replace(scheme="", netloc="").geturl()
+            assert around is None or (await client.send("GET", around, grace)).status_code == 200, link
+    for text in ("p=x", "r=2&p=1", "p=" + "9" * 40):
+        assert (await client.send("GET", f"{url}?cursor={cursor(text)}", grace)).status_code == 404, text
 
 
 async def test_lists_of_courses_outside_the_program_and_unknown_ones(client, program):

@@ -11,7 +11,7 @@ from common.resources import Resources
 from enrollment.allowed import operations, queries
 from enrollment.allowed.schemas import AllowedIn, AllowedKey, AllowedOut, read_auto_enroll, read_named
 from enrollment.bodies import read_fields
-from enrollment.callers import require_global_staff
+from enrollment.callers import refuse_staff_method, require_global_staff
 from enrollment.openapi import described_body, described_query
 
 router = APIRouter(prefix="/api/enrollment/v1/enrollment_allowed", tags=["enrollment"])
@@ -43,3 +43,6 @@ async def disallow(request: Request, caller: CallerDep, session: WriteSession) -
     require_global_staff(caller)
     await operations.disallow(await raw(session), read_named(await read_fields(request)))
     return Response(status_code=204)
+
+
+router.add_api_route("/", refuse_staff_method, methods=["PUT", "PATCH", "OPTIONS"], include_in_schema=False)

@@ -60,7 +60,6 @@ select $1, * , $5, $6 from unnest($2::bigint[], $3::text[], $4::text[])
 """
 
 Result = dict[str, object]
-Wishes = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)

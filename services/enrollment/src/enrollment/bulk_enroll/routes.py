@@ -10,7 +10,7 @@ from common.resources import Resources
 from enrollment.bodies import read_fields
 from enrollment.bulk_enroll import operations
 from enrollment.bulk_enroll.schemas import BulkEnrollIn, BulkEnrollOut, read_bulk
-from enrollment.callers import require_global_staff
+from enrollment.callers import refuse_staff_method, require_global_staff
 from enrollment.openapi import described_body
 
 router = APIRouter(prefix="/api/bulk_enroll/v1", tags=["enrollment"])
@@ -27,3 +27,8 @@ async def bulk_enroll(request: Request, caller: CallerDep) -> Response:
     courses = {course_id: {**head, "results": results} for course_id, results in found.items()}
     body = {**head, "email_students": asked.email_students, "courses": courses}
     return Response(orjson.dumps(body), media_type="application/json")
+
+
+router.add_api_route(
+    "/bulk_enroll", refuse_staff_method, methods=["GET", "PUT", "PATCH", "DELETE", "OPTIONS"], include_in_schema=False
+)

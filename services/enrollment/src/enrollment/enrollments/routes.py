@@ -17,6 +17,7 @@ from common.keys import CourseKey, InvalidKey
 from common.pages import page_response, render_page
 from common.resources import Resources
 from enrollment.bodies import read_json
+from enrollment.callers import refuse_staff_method
 from enrollment.enrollments import listing, operations, queries
 from enrollment.enrollments.errors import (
     BadFilter,
@@ -208,6 +209,11 @@ def _link(request: Request, cursor: listing.Cursor | None) -> str | None:
     return f"{request_base(request)}{request.url.path}?{urlencode([('cursor', str(cursor)), *others])}"
 
 
+_WRITES: Final = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+router.add_api_route("/enrollments", refuse_staff_method, methods=_WRITES, include_in_schema=False)
+router.add_api_route("/enrollment/{course_id:path}", refuse_method, methods=_WRITES, include_in_schema=False)
+
+
 @router.get("/roles/", response_model=RolesOut, openapi_extra=described_query(course_id="Only this course."))
 async def list_roles(request: Request) -> Response:
     """The caller's own course roles."""
@@ -217,6 +223,9 @@ async def list_roles(request: Request) -> Response:
     course_id = _clean(request.query_params.get("course_id")) or None
     roles = await queries.list_roles(_resources(request).pool, caller.user_id, course_id)
     return _json(orjson.dumps({"roles": roles, "is_staff": caller.is_staff}).decode())
+
+
+router.add_api_route("/roles/", refuse_method, methods=_WRITES, include_in_schema=False)
 
 
 @router.get("/embargo-message", include_in_schema=False)

@@ -27,6 +27,8 @@ router = APIRouter(prefix="/api/program_enrollments/v1", tags=["program enrollme
 
 _PAGE_SIZE: Final = 10
 _MAX_PAGE_SIZE: Final = 25
+# nobody has so many courses: what a made-up cursor names beyond it is as empty
+_MAX_PLACE: Final = 2**31
 _TYPE: Final = {"name": "type", "in": "query", "description": "`masters` by default.", "schema": {"type": "string"}}
 
 
@@ -78,7 +80,7 @@ async def list_courses(request: Request) -> Response:
     size = queries.page_size(query.get("page_size"), default=_PAGE_SIZE, most=_MAX_PAGE_SIZE)
     cursor = queries.parse_cursor(query["cursor"]) if query.get("cursor") else None
     # a program has few courses: their places in the list are the ids of this cursor
-    after = max(cursor.id - (1 if cursor.back else 0), 0) if cursor else 0
+    after = min(max(cursor.id - (1 if cursor.back else 0), 0), _MAX_PLACE) if cursor else 0
     first = max(after - size, 0) if cursor and cursor.back else after
     count = after - first if cursor and cursor.back else size
     rows = await learners.list_runs(
@@ -87,7 +89,7 @@ async def list_courses(request: Request) -> Response:
         program.uuid,
         base=request_base(request),
         limit=count + 1,
-        offset=min(first, 2**31),
+        offset=first,
     )
     more, rows = len(rows) > count, rows[:count]
     page = queries.Page(

@@ -107,7 +107,7 @@ async def _page(
         # beyond the end there is still a way back, and before the beginning one on
         return Page(
             [],
-            Cursor(place - 1) if back else None,
+            Cursor(max(place - 1, -_MAX_ID)) if back else None,
             Cursor(min(place + 1, _MAX_ID), back=True) if cursor and not back else None,
         )
     return Page(

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from common.identity import CallerDep
 from common.resources import Resources
 from enrollment.bodies import read_fields
-from enrollment.callers import require_global_staff
+from enrollment.callers import refuse_staff_method, require_global_staff
 from enrollment.openapi import described_body
 from enrollment.retirement import operations
 from enrollment.retirement.errors import NotRetiring, UsernameMissing
@@ -40,3 +40,8 @@ async def unenroll(request: Request, caller: CallerDep) -> Response:
 
     orgs = await in_transaction(resources, work)
     return JSONResponse(orgs) if orgs else Response(status_code=204)
+
+
+router.add_api_route(
+    "/unenroll/", refuse_staff_method, methods=["GET", "PUT", "PATCH", "DELETE", "OPTIONS"], include_in_schema=False
+)
