@@ -372,11 +372,10 @@ def _parse_path(text: str) -> Locator | None:
     course: CourseKey | None = None
     dotted: str | None = None
     found: Locator | None = None
-    # of whatever case, unless that would take the name of a course `Org/Branch/Run` for something else
+    # steps are named in any case, unless that would take the name of a course `Org/Branch/Run` apart
     is_dotted = steps[0].count(".") >= 2
     if steps[0] not in _STEPS and (len(steps) % 2 or steps[0].lower() not in _STEPS):
-        is_whole = ":" in steps[0] or len(steps) < 3
-        take = 1 if is_whole or (steps[1].lower() if is_dotted else steps[1]) in _STEPS else 3
+        take = 1 if ":" in steps[0] or len(steps) < 3 or (steps[1].lower() if is_dotted else steps[1]) in _STEPS else 3
         name, steps = "/".join(steps[:take]), steps[take:]
         if take == 1 and ":" in name:
             if (found := _parse_key(name)) is None or found.block is not None:
