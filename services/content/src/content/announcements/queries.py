@@ -22,12 +22,14 @@ COMMAND = "content.announce.v1"
 _PUBLISHED = """
 select c.course_key, c.spelling, c.announced, c.org, c.number, c.run, c.creator, c.source,
   p.guid as published, coalesce(d.guid, p.guid) as draft,
-  (select b.settings from block b
-    where b.branch_id = p.id and b.to_version is null and b.parent_id is null and b.type in ('course', 'library'))
-  as settings,
+  coalesce(
+    (select b.settings from block b
+      where b.branch_id = p.id and b.to_version is null and b.parent_id is null and b.type = 'course'),
+    (select b.settings from block b
+      where b.branch_id = p.id and b.to_version is null and b.block_id = 'library@library')) as settings,
   (select jsonb_object_agg(regexp_replace(b.block_id, '^.*@', ''), f.fields->'data')
     from block b left join definition f on f.guid = b.definition
-    where b.branch_id = p.id and b.to_version is null and b.type = 'about') as about
+    where b.branch_id = p.id and b.to_version is null and b.block_id >= 'about@' and b.block_id < 'aboutA') as about
 from course c join branch p on p.course_key = c.course_key and p.name in ('published', 'library')
 left join branch d on d.course_key = c.course_key and d.name = 'draft'
 where c.course_key > $1 and c.deleted_at is null order by c.course_key limit $2"""

@@ -30,13 +30,25 @@ _LISTS = frozenset({"pre_requisite_courses"})
 # A course whose whole published branch was taken away is there for its team alone.
 NOTHING_PUBLISHED: Mapping[str, object] = {"visible_to_staff_only": True}
 
+# course_pkey, branch_course_key_name_key
 _COUNT = "update course set announced = announced + $2 where course_key = $1 returning *"
 _HEADS = "select name, guid from branch where course_key = $1"
+# block_live for the texts (`A` is what follows `@`) and a library's root, block_root for a course's: publishing a block
+# must not cost the course.
 _SAID = """
 select b.block_id, b.type, b.settings, d.fields
-from branch br join block b on b.branch_id = br.id and b.to_version is null and b.type in ('course', 'library', 'about')
+from branch br
+cross join lateral (
+  select block_id, type, settings, definition from block
+  where branch_id = br.id and to_version is null and block_id >= 'about@' and block_id < 'aboutA'
+  union all
+  select block_id, type, settings, definition from block
+  where branch_id = br.id and to_version is null and parent_id is null and type = 'course'
+  union all
+  select block_id, type, settings, definition from block
+  where branch_id = br.id and to_version is null and block_id = 'library@library') b
 left join definition d on d.guid = b.definition
-where br.course_key = $1 and br.name in ('published', 'library') and (b.type = 'about' or b.parent_id is null)"""
+where br.course_key = $1 and br.name in ('published', 'library')"""
 
 
 def course_settings(settings: Mapping[str, object]) -> CourseSettings:
