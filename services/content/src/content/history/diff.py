@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from common.keys import CourseKey
 from content.history.queries import Form, Pair
-from content.versions.models import ASSET, DETACHED, FILE, local_id
+from content.versions.models import ASSET, DETACHED, FILE, local_id, usage_of
 
 Json = dict[str, object]
 Fields = Mapping[bytes, Mapping[str, object]]
@@ -70,16 +70,11 @@ def _named(pair: Pair, word: str) -> Json:
 
 def _labelled(course: CourseKey, block_id: str, form: Form) -> Json:
     return {
-        "id": _usage(course, block_id),
+        "id": usage_of(course, block_id),
         "category": form.type,
         "display_name": form.settings.get("display_name"),
-        "parent": _usage(course, form.parent) if form.parent else None,
+        "parent": usage_of(course, form.parent) if form.parent else None,
     }
-
-
-def _usage(course: CourseKey, block_id: str) -> str:
-    block_type, _, name = block_id.partition("@")
-    return str(course.usage(block_type, name))
 
 
 def _tell(course: CourseKey, section: Section, pair: Pair, label: Json, fields: Fields) -> None:
@@ -108,8 +103,8 @@ def changed_fields(course: CourseKey, before: Form, after: Form, fields: Fields)
             {
                 "scope": "children",
                 "field": "children",
-                "removed": [_usage(course, child) for child in before.children if child not in new_children],
-                "added": [_usage(course, child) for child in after.children if child not in old_children],
+                "removed": [usage_of(course, child) for child in before.children if child not in new_children],
+                "added": [usage_of(course, child) for child in after.children if child not in old_children],
             }
         )
     return changes
@@ -139,7 +134,7 @@ def _move(course: CourseKey, section: Section, pair: Pair, form: Form) -> None:
         return
     section.moved.append(
         _labelled(course, pair.block_id, form)
-        | {"from_parent": _usage(course, pair.before.parent) if pair.before.parent else None}
+        | {"from_parent": usage_of(course, pair.before.parent) if pair.before.parent else None}
     )
 
 
@@ -155,10 +150,10 @@ def _reorder(course: CourseKey, section: Section, pairs: Sequence[Pair]) -> None
             if index not in kept:
                 section.moved.append(
                     {
-                        "id": _usage(course, child),
+                        "id": usage_of(course, child),
                         "category": child.partition("@")[0],
-                        "parent": _usage(course, pair.block_id),
-                        "from_parent": _usage(course, pair.block_id),
+                        "parent": usage_of(course, pair.block_id),
+                        "from_parent": usage_of(course, pair.block_id),
                         "from_index": places[child],
                         "to_index": pair.after.children.index(child),
                     }

@@ -1,6 +1,6 @@
 """Reading history: pages of versions, of one block's forms, and the rows that differ between two versions."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,7 +69,6 @@ with a as (
     where b.branch_id = $3 and int8range(b.from_version, b.to_version) @> $4::bigint)
 select block_id, {both} from a full join z using (block_id)
 where a.a_digest is distinct from z.z_digest order by block_id"""
-_DEFINITIONS = "select guid, fields from definition where guid = any($1::bytea[])"
 _PARTS = ("type", "parent_id", "definition", "settings", "children", "extra", "digest")
 
 
@@ -256,10 +255,3 @@ async def list_differences(connection: Connection, one: Placed | None, other: Pl
 def _pair(row: asyncpg.Record) -> Pair:
     before = _form(row, "a_") if row["a_digest"] else None
     return Pair(row["block_id"], before, _form(row, "z_") if row["z_digest"] else None)
-
-
-async def read_definitions(connection: Connection, guids: Collection[bytes]) -> dict[bytes, dict[str, object]]:
-    """Content fields by definition."""
-    if not guids:
-        return {}
-    return {row["guid"]: row["fields"] for row in await connection.fetch(_DEFINITIONS, list(guids))}

@@ -26,7 +26,6 @@ from content.history.queries import (
     list_differences,
     list_forms,
     list_versions,
-    read_definitions,
 )
 from content.history.schemas import (
     BlockHistoryOut,
@@ -40,7 +39,9 @@ from content.history.schemas import (
     VersionOut,
 )
 from content.once import once
+from content.versions.models import usage_of
 from content.versions.operations import Author
+from content.versions.queries import read_definitions
 
 router = APIRouter(prefix="/api/content/v1", tags=["versions"])
 
@@ -95,7 +96,7 @@ async def _block_history(
     return BlockHistoryOut(
         course_id=spelling,
         branch=branch.name,
-        block=_usage(course, block_id),
+        block=usage_of(course, block_id),
         next_cursor=cursor,
         next=_next(request, cursor, size),
         results=lines,
@@ -110,7 +111,7 @@ def _line(
         | {
             "change": change,
             "changes": changes,
-            "parent": _usage(course, form.parent) if form.parent else None,
+            "parent": usage_of(course, form.parent) if form.parent else None,
             "definition": f"def-v1:{form.definition.hex()}+type@{form.type}" if form.definition else None,
         }
     )
@@ -211,11 +212,6 @@ def _said(version: Version, branch: str, head: str) -> dict[str, object]:
 def _printed(placed: Placed) -> OneVersionOut:
     said = _said(placed.version, placed.branch, placed.version.guid if placed.is_head else "")
     return OneVersionOut.model_validate(said | {"course_id": placed.course_key})
-
-
-def _usage(course: CourseKey, block_id: str) -> str:
-    block_type, _, name = block_id.partition("@")
-    return str(course.usage(block_type, name))
 
 
 def _cursor(text: str | None) -> int:

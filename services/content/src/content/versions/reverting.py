@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from content.versions.editing import COLUMNS, Block, Edit, block_of
+from content.versions.editing import COLUMNS, Block, BranchEdit, Edit, block_of
 from content.versions.errors import VersionNotFound
 from content.versions.models import ASSET, FILE
 from content.versions.publishing import is_direct, publish_itself, unpublish
 
 _VERSION = """
-select br.id, br.name, v.number from version v join branch br on br.id = v.branch_id
+select br.id, v.number from version v join branch br on br.id = v.branch_id
 where v.guid = $1 and br.course_key = $2"""
 # Rows closed since then: block_to when few versions lie between, block_span when many do.
 _CLOSED = f"""
@@ -42,21 +42,34 @@ async def revert(edit: Edit, guid: str) -> None:
     What has no draft state (assets, files, blocks of direct-only types) goes back on the published branch as well;
     units go back for learners when they are published. Raises `VersionNotFound`.
     """
-    version = await edit.connection.fetchrow(
-        _VERSION, bytes.fromhex(guid) if len(guid) == 24 else b"", edit.course.canonical
-    )
+    await _restore(edit, edit.draft, guid)
+    await _follow(edit, await edit.draft.pending())
+
+
+async def revert_published(edit: Edit, guid: str) -> None:
+    """Make what is published what a version of the course was, of whichever branch it is; the draft stays as it is.
+
+    Raises `VersionNotFound`, also for a library, which has nothing published.
+    """
+    if edit.published is None:
+        raise VersionNotFound(f"There is no version {guid} of this course.")
+    await _restore(edit, edit.published, guid)
+
+
+async def _restore(edit: Edit, branch: BranchEdit, guid: str) -> None:
+    named = bytes.fromhex(guid) if len(guid) == 24 else b""
+    version = await edit.connection.fetchrow(_VERSION, named, edit.course.canonical)
     if version is None:
         raise VersionNotFound(f"There is no version {guid} of this course.")
-    here = edit.draft.head.branch_id
+    here = branch.head.branch_id
     place = (version["id"], version["number"])
     same = version["id"] == here
     rows = await (edit.connection.fetch(_CLOSED, *place) if same else edit.connection.fetch(_OTHERS, *place, here))
     gone = await (edit.connection.fetch(_NEWER, *place) if same else edit.connection.fetch(_ELSEWHERE, *place, here))
     for row in rows:
-        edit.draft.put(block_of(row))
+        branch.put(block_of(row))
     for row in gone:
-        edit.draft.drop(row["block_id"])
-    await _follow(edit, await edit.draft.pending())
+        branch.drop(row["block_id"])
 
 
 async def _follow(edit: Edit, changed: Mapping[str, Block | None]) -> None:
