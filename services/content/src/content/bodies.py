@@ -1,11 +1,13 @@
-"""Reading a request's JSON body, and the versions its headers name, at the border of the service."""
+"""JSON bodies at the border of the service, read and written, and the versions that a request's headers name."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
 from pydantic import JsonValue
 from starlette.requests import Request
+from starlette.responses import Response
 
 from common.errors import Invalid, TooLarge
 
@@ -87,3 +89,7 @@ def if_match(request: Request) -> list[str] | None:
     return [
         found.group(1) if found.group(1) is not None else found.group(0) for found in _TAG.finditer(",".join(given))
     ]
+
+
+def json_answer(body: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), headers=headers, media_type="application/json")

@@ -19,18 +19,18 @@ from content.authoring.operations.duplicating import duplicate_block
 from content.authoring.operations.moving import move_block
 from content.authoring.operations.updating import DISCARD, update_block
 from content.authoring.schemas import BlockIn
-from content.authoring.targets import Target, find_target, main_branch, open_target, usage_of
+from content.authoring.targets import Target, find_target, main_branch, open_target
 from content.items.parts import print_grader
 from content.versions.editing import Block, BranchEdit, Edit, Saved, read_branch
 from content.versions.errors import BlockUnknown, VersionConflict
-from content.versions.models import PUBLISHED
+from content.versions.models import PUBLISHED, local_id, usage_of
 from content.versions.publishing import unpublish
 
 Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Author:
+class Writing:
     """One request that writes."""
 
     request: Request
@@ -65,28 +65,28 @@ def _words(kind: str, message: str) -> str:
     )
 
 
-async def write_without_key(author: Author, body: BlockIn, method: str, within: Target | None = None) -> Response:
+async def write_without_key(writing: Writing, body: BlockIn, method: str, within: Target | None = None) -> Response:
     """Create, duplicate, or (PATCH) move; *within* is the course that the address named, if it named one."""
     if method == "PATCH":
         if body.move_source_locator is None:
             raise NoPatch
-        return await _move(author, body)
+        return await _move(writing, body)
     if body.duplicate_source_locator is not None:
-        return await _duplicate(author, body, within)
-    return await _create(author, body, within)
+        return await _duplicate(writing, body, within)
+    return await _create(writing, body, within)
 
 
-async def write_with_key(author: Author, target: Target, body: BlockIn) -> Response:
+async def write_with_key(writing: Writing, target: Target, body: BlockIn) -> Response:
     """Update the block."""
     if target.block_id is None:
         raise LocationUnknown(target.text)
-    edit = await author.open(target, _reason(body))
+    edit = await writing.open(target, _reason(body))
     try:
         block = await update_block(edit, target.block_id, body)
         fields = await edit.fields_of(block)
     except BlockUnknown as error:
-        raise _unknown(error, target) from error
-    saved = await edit.save(author.session)
+        raise unknown_location(error, target) from error
+    saved = await edit.save(writing.session)
     key = usage_of(edit.course, block.block_id)
     if body.publish == DISCARD:
         return answer({"id": key}, saved)
@@ -98,19 +98,19 @@ async def write_with_key(author: Author, target: Target, body: BlockIn) -> Respo
     return answer(said, saved)
 
 
-async def delete_with_key(author: Author, target: Target, *, recurse: bool | None, all_versions: bool) -> Response:
+async def delete_with_key(writing: Writing, target: Target, *, recurse: bool | None, all_versions: bool) -> Response:
     """Delete the block; at an address on the published branch, take it away from learners only."""
     if target.block_id is None:
         raise OnlyCreation
-    edit = await author.open(target, "unpublish" if target.branch == PUBLISHED else "delete", published=True)
+    edit = await writing.open(target, "unpublish" if target.branch == PUBLISHED else "delete", published=True)
     try:
         if target.branch == PUBLISHED:
             await unpublish(edit, target.block_id)
         else:
             await delete_block(edit, target.block_id, recurse=recurse, all_versions=all_versions)
     except BlockUnknown as error:
-        raise _unknown(error, target) from error
-    saved = await edit.save(author.session)
+        raise unknown_location(error, target) from error
+    saved = await edit.save(writing.session)
     return Response(status_code=204, headers={"ETag": f'"{saved.guid}"'})
 
 
@@ -121,28 +121,28 @@ def answer(body: Json, saved: Saved, *, status: int = 200, headers: Mapping[str,
     )
 
 
-async def _create(author: Author, body: BlockIn, within: Target | None) -> Response:
-    parent = await _parent(author, body, within)
-    edit = await author.open(parent, "create")
+async def _create(writing: Writing, body: BlockIn, within: Target | None) -> Response:
+    parent = await _parent(writing, body, within)
+    edit = await writing.open(parent, "create")
     try:
         parent_id = parent.block_id or (await edit.draft.root()).block_id
         block = await create_block(edit, parent_id, body)
     except BlockUnknown as error:
-        raise _unknown(error, parent) from error
-    return await _created(author, edit, parent, block)
+        raise unknown_location(error, parent) from error
+    return await _created(writing, edit, parent, block)
 
 
-async def _duplicate(author: Author, body: BlockIn, within: Target | None) -> Response:
-    parent = await _parent(author, body, within)
-    source = await author.target(body.duplicate_source_locator or "")
-    edit = await author.open(parent, "duplicate")
+async def _duplicate(writing: Writing, body: BlockIn, within: Target | None) -> Response:
+    parent = await _parent(writing, body, within)
+    source = await writing.target(body.duplicate_source_locator or "")
+    edit = await writing.open(parent, "duplicate")
     branch = await _source_branch(edit, source)
     try:
         parent_id = parent.block_id or (await edit.draft.root()).block_id
         block = await duplicate_block(edit, branch, source.block_id or "", parent_id, body.display_name)
     except BlockUnknown as error:
-        raise _unknown(error, source if error.block_id == source.block_id else parent) from error
-    return await _created(author, edit, parent, block)
+        raise unknown_location(error, source if error.block_id == source.block_id else parent) from error
+    return await _created(writing, edit, parent, block)
 
 
 async def _source_branch(edit: Edit, source: Target) -> BranchEdit:
@@ -160,22 +160,22 @@ async def _source_branch(edit: Edit, source: Target) -> BranchEdit:
     return branch
 
 
-async def _move(author: Author, body: BlockIn) -> Response:
-    source = await author.target(body.move_source_locator or "")
+async def _move(writing: Writing, body: BlockIn) -> Response:
+    source = await writing.target(body.move_source_locator or "")
     if body.parent_locator is None:
         raise FieldRequired("parent_locator: This field is required.")
-    parent = await author.target(body.parent_locator)
+    parent = await writing.target(body.parent_locator)
     if source.course != parent.course:
         raise InvalidData("a block cannot be moved to another course: duplicate it there")
     if source.block_id is None:
         raise LocationUnknown(source.text)
-    edit = await author.open(source, "move")
+    edit = await writing.open(source, "move")
     try:
         parent_id = parent.block_id or (await edit.draft.root()).block_id
         index = await move_block(edit, source.block_id, parent_id, body.target_index)
     except BlockUnknown as error:
-        raise _unknown(error, source if error.block_id == source.block_id else parent) from error
-    saved = await edit.save(author.session)
+        raise unknown_location(error, source if error.block_id == source.block_id else parent) from error
+    saved = await edit.save(writing.session)
     said: Json = {
         "move_source_locator": usage_of(edit.course, source.block_id),
         "parent_locator": usage_of(edit.course, parent_id),
@@ -184,31 +184,30 @@ async def _move(author: Author, body: BlockIn) -> Response:
     return answer(said, saved)
 
 
-async def _parent(author: Author, body: BlockIn, within: Target | None) -> Target:
+async def _parent(writing: Writing, body: BlockIn, within: Target | None) -> Target:
     """The new block's parent; in a course that the address names it may be a bare name, or left out (the root)."""
     given = body.parent_locator
     if within is None:
         if given is None:
             raise FieldRequired("parent_locator: This field is required.")
-        return await author.target(given)
+        return await writing.target(given)
     if given is None:
         return within
     if ":" in given or "/" in given:
-        parent = await author.target(given)
+        parent = await writing.target(given)
         if parent.course != within.course:
             raise InvalidData("parent_locator is in another course than the address")
     else:
-        parent = await author.target(f"{within.course}/branch/{main_branch(within.course)}/block/{given}")
+        parent = await writing.target(f"{within.course}/branch/{main_branch(within.course)}/block/{given}")
     return Target(
         given, parent.course, parent.spelling, parent.block_id, within.branch or parent.branch,
         within.version or parent.version,
     )  # fmt: skip
 
 
-async def _created(author: Author, edit: Edit, parent: Target, block: Block) -> Response:
-    saved = await edit.save(author.session)
-    block_type, _, name = block.block_id.partition("@")
-    usage = edit.course.usage(block_type, name)
+async def _created(writing: Writing, edit: Edit, parent: Target, block: Block) -> Response:
+    saved = await edit.save(writing.session)
+    usage = edit.course.usage(block.type, local_id(block.block_id))
     said: Json = {"locator": str(usage), "courseKey": parent.spelling}
     if not edit.course.is_library:
         said["id"] = usage.i4x
@@ -221,7 +220,8 @@ def _reason(body: BlockIn) -> str:
     )
 
 
-def _unknown(error: BlockUnknown, target: Target) -> LocationUnknown:
+def unknown_location(error: BlockUnknown, target: Target) -> LocationUnknown:
+    """What is not there, by the name under which it was asked for if that is what it is."""
     if error.block_id == target.block_id:
         return LocationUnknown(target.text)
     return LocationUnknown(usage_of(target.course, error.block_id))

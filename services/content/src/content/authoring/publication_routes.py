@@ -11,14 +11,12 @@ from common.database import WriteSession, raw
 from common.identity import CallerDep
 from content.addresses import clean
 from content.authoring.errors import LocationUnknown
-from content.authoring.handling import Author, answer
-from content.authoring.routes import print_json
-from content.authoring.targets import Target, usage_of
-from content.bodies import read_bytes
+from content.authoring.handling import Writing, answer, unknown_location
+from content.bodies import json_answer, read_bytes
 from content.once import once
 from content.versions.editing import Edit, read_branch
 from content.versions.errors import BlockUnknown
-from content.versions.models import DRAFT, PUBLISHED
+from content.versions.models import DRAFT, PUBLISHED, usage_of
 from content.versions.publishing import changed_blocks, discard, has_changes, publish, unpublish
 
 router = APIRouter(prefix="/api/content/v1", tags=["publications"])
@@ -46,8 +44,8 @@ class PublicationState(BaseModel):
 @router.get("/publications/{place:path}", response_model=PublicationState, summary="Is a block published as it is?")
 async def read_publication(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """Whether the block is published, whether anything from it down has changes, and which blocks; for the team."""
-    author = Author(request, session, caller)
-    target = await author.target(clean(place))
+    writing = Writing(request, session, caller)
+    target = await writing.target(clean(place))
     connection = await raw(session)
     draft = await read_branch(connection, target.course, DRAFT)
     published = await read_branch(connection, target.course, PUBLISHED)
@@ -65,37 +63,37 @@ async def read_publication(request: Request, place: str, session: WriteSession, 
         has_changes=await has_changes(connection, target.course.canonical, block_id) if subtree else True,
         changed_blocks=[usage_of(target.course, child) for child in subtree if child in changed],
     )
-    return print_json(body.model_dump())
+    return json_answer(body.model_dump())
 
 
 @router.post("/publications/{place:path}", response_model=PublicationOut, summary="Publish a block")
 async def publish_block(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """Learners read from now on what the draft says, from this block down. `Idempotency-Key` may be given."""
-    return await _change(Author(request, session, caller), place, "publish", publish)
+    return await _change(Writing(request, session, caller), place, "publish", publish)
 
 
 @router.delete("/publications/{place:path}", response_model=PublicationOut, summary="Take a block from learners")
 async def unpublish_block(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """Learners no longer have this block and what is below it; the draft keeps it."""
-    return await _change(Author(request, session, caller), place, "unpublish", unpublish)
+    return await _change(Writing(request, session, caller), place, "unpublish", unpublish)
 
 
 @router.post("/discards/{place:path}", response_model=PublicationOut, summary="Discard a block's changes")
 async def discard_block(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """The draft is from this block down what learners read. `Idempotency-Key` may be given."""
-    return await _change(Author(request, session, caller), place, "discard", discard)
+    return await _change(Writing(request, session, caller), place, "discard", discard)
 
 
-async def _change(author: Author, place: str, reason: str, operation: Operation) -> Response:
+async def _change(writing: Writing, place: str, reason: str, operation: Operation) -> Response:
     async def run() -> Response:
-        target = await author.target(clean(place))
-        edit = await author.open(target, reason, published=reason == "unpublish")
+        target = await writing.target(clean(place))
+        edit = await writing.open(target, reason, published=reason == "unpublish")
         block_id = target.block_id or (await edit.draft.root()).block_id
         try:
             await operation(edit, block_id)
         except BlockUnknown as error:
-            raise _unknown(error, target) from error
-        saved = await edit.save(author.session)
+            raise unknown_location(error, target) from error
+        saved = await edit.save(writing.session)
         body = PublicationOut(
             block=usage_of(edit.course, block_id),
             changed=bool(saved),
@@ -104,13 +102,7 @@ async def _change(author: Author, place: str, reason: str, operation: Operation)
         )
         return answer(body.model_dump(), saved)
 
-    request = author.request
+    request = writing.request
     if request.method != "POST":
         return await run()
-    return await once(request, author.session, author.caller, await read_bytes(request), run)
-
-
-def _unknown(error: BlockUnknown, target: Target) -> LocationUnknown:
-    return LocationUnknown(
-        target.text if error.block_id == target.block_id else usage_of(target.course, error.block_id)
-    )
+    return await once(request, writing.session, writing.caller, await read_bytes(request), run)

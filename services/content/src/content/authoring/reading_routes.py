@@ -17,11 +17,11 @@ from content.access import TEAM_ROLES, NotOnTeam, require_team
 from content.addresses import clean
 from content.authoring.definitions import FoundDefinition, find_definition, is_used_by_team
 from content.authoring.errors import StaffOnly
-from content.authoring.handling import Author, answer
+from content.authoring.handling import Writing, answer
 from content.authoring.operations.orphans import delete_orphans, list_orphans
 from content.authoring.pages import definition_page
-from content.authoring.routes import print_json
-from content.authoring.targets import Target, usage_of
+from content.authoring.targets import Target
+from content.bodies import json_answer
 from content.courses.errors import CourseNotFound
 from content.items.negotiation import in_either_form
 from content.items.parts import print_container, print_outline
@@ -30,6 +30,7 @@ from content.items.team import read_team_view
 from content.rendering.blocks import Rendering, render_block
 from content.rendering.links import Links
 from content.versions.cache import TreeCache
+from content.versions.models import usage_of
 from content.versions.queries import read_definitions
 from content.versions.tree import Node
 
@@ -75,7 +76,7 @@ async def read_outline(request: Request, place: str, caller: CallerDep) -> Respo
     reader = _Reader.of(request, caller)
     opened, node = await reader.open(place)
     team = await read_team_view(reader.resources, reader.trees, opened, opened.tree.walk(node.block_id))
-    return print_json(print_outline(opened.tree, node, opened.visible, team, reader.now))
+    return json_answer(print_outline(opened.tree, node, opened.visible, team, reader.now))
 
 
 @router.get("/xblock/container/{place:path}", summary="A container, as it is edited")
@@ -87,7 +88,7 @@ async def read_container(request: Request, place: str, caller: CallerDep) -> Res
     tree = opened.tree
     shown = [node, *tree.ancestors(node.block_id), *(tree.nodes[c] for c in node.children if c in tree.nodes)]
     team = await read_team_view(reader.resources, reader.trees, opened, shown)
-    return print_json(print_container(tree, node, opened.visible, team, reader.now))
+    return json_answer(print_container(tree, node, opened.visible, team, reader.now))
 
 
 async def read_view(request: Request, place: str, caller: CallerDep) -> Response:
@@ -97,7 +98,7 @@ async def read_view(request: Request, place: str, caller: CallerDep) -> Response
     fields = await read_definitions(reader.resources.pool, (n.definition for n in opened.tree.walk(node.block_id)))
     visible = {found.block_id: None for found in opened.tree.walk(node.block_id)}
     rendering = Rendering(opened.tree, visible, fields, Links(opened.tree))
-    return print_json({"html": render_block(rendering, node.block_id), "resources": []})
+    return json_answer({"html": render_block(rendering, node.block_id), "resources": []})
 
 
 for _view in VIEWS:
@@ -108,29 +109,29 @@ for _view in VIEWS:
 @router.get("/api/content/v1/orphan/{place:path}", summary="Blocks that nothing leads to")
 async def read_orphans(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """The keys of the draft's blocks that cannot be reached from the root, for the team."""
-    target = await _course(Author(request, session, caller), place)
+    target = await _course(Writing(request, session, caller), place)
     resources: Resources = request.state.resources
     found = await list_orphans(resources.pool, target.course)
-    return print_json([usage_of(target.course, block_id) for block_id in found])
+    return json_answer([usage_of(target.course, block_id) for block_id in found])
 
 
 @router.delete("/orphan/{place:path}", summary="Delete the blocks that nothing leads to")
 @router.delete("/api/content/v1/orphan/{place:path}", summary="Delete the blocks that nothing leads to")
 async def remove_orphans(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """Delete them on both branches; global staff only."""
-    author = Author(request, session, caller)
-    target = await _course(author, place)
+    writing = Writing(request, session, caller)
+    target = await _course(writing, place)
     if not caller.is_staff:
         raise StaffOnly
-    edit = await author.open(target, "delete")
+    edit = await writing.open(target, "delete")
     gone = await delete_orphans(edit)
     saved = await edit.save(session)
     return answer({"deleted": [usage_of(target.course, block_id) for block_id in gone]}, saved)
 
 
-async def _course(author: Author, place: str) -> Target:
+async def _course(writing: Writing, place: str) -> Target:
     """A whole course, for its team. Raises `CourseNotFound` for a block of one, and what finding a target raises."""
-    target = await author.target(clean(place))
+    target = await writing.target(clean(place))
     if target.block_id is not None:
         raise CourseNotFound
     return target
@@ -151,7 +152,7 @@ async def read_definition(request: Request, guid: str, caller: CallerDep) -> Res
             "id": str(found.key), "_id": str(found.key), "guid": found.key.guid, "category": found.type,
             "block_type": found.type, "data": found.fields.get("data"), "fields": found.fields,
         }  # fmt: skip
-        response = print_json(body)
+        response = json_answer(body)
         response.headers["ETag"] = f'"{found.key.guid}"'
         response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
         return response

@@ -13,12 +13,12 @@ from common.keys import InvalidKey
 from common.pages import prefers_html
 from content.addresses import clean
 from content.authoring.errors import LocationUnknown
-from content.authoring.handling import Author, delete_with_key, read_block, write_with_key, write_without_key
-from content.authoring.routes import print_json
+from content.authoring.handling import Writing, delete_with_key, read_block, write_with_key, write_without_key
 from content.authoring.schemas import CreatedBlock, StrictBlockIn
-from content.authoring.targets import Target, read_usage, usage_of
-from content.bodies import read_object
+from content.authoring.targets import Target, read_usage
+from content.bodies import json_answer, read_object
 from content.items.routes import get_block
+from content.versions.models import usage_of
 
 PREFIX: Final = "/api/contentstore/v0"
 router = APIRouter(prefix=PREFIX, tags=["authoring"])
@@ -37,18 +37,18 @@ def authoring_style(answer: Answer) -> object:
 @router.get("/heartbeat", summary="Is the API there?")
 async def read_heartbeat() -> Response:
     """It is."""
-    return print_json({"status": "heartbeat successful"})
+    return json_answer({"status": "heartbeat successful"})
 
 
 @router.post("/xblock/{place:path}", response_model=CreatedBlock, openapi_extra=_BODY, summary="Create or copy a block")
 async def create_block_strictly(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """A new block, or with `duplicate_source_locator` a copy, in the course of the path."""
-    author = Author(request, session, caller)
-    target, block = await _target(author, place)
+    writing = Writing(request, session, caller)
+    target, block = await _target(writing, place)
     if block is not None:
         raise LocationUnknown(place)
     body = read_block(await read_object(request), StrictBlockIn)
-    return await write_without_key(author, body, "POST", target)
+    return await write_without_key(writing, body, "POST", target)
 
 
 @router.get("/xblock/{place:path}", summary="A block")
@@ -56,7 +56,7 @@ async def read_block_strictly(request: Request, place: str, session: WriteSessio
     """Everything about a block of the course in the path."""
     if prefers_html(request):
         raise NotAcceptable
-    _, block = await _target(Author(request, session, caller), place)
+    _, block = await _target(Writing(request, session, caller), place)
     if block is None or block.block_id is None:
         raise LocationUnknown(place)
     return await get_block(request, block.text, caller)
@@ -66,32 +66,32 @@ async def read_block_strictly(request: Request, place: str, session: WriteSessio
 @router.patch("/xblock/{place:path}", openapi_extra=_BODY, summary="Change a block")
 async def update_block_strictly(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """The same ten steps as Studio's handler."""
-    author = Author(request, session, caller)
-    _, block = await _target(author, place)
+    writing = Writing(request, session, caller)
+    _, block = await _target(writing, place)
     if block is None:
         raise LocationUnknown(place)
     body = read_block(await read_object(request), StrictBlockIn)
-    return await write_with_key(author, block, body)
+    return await write_with_key(writing, block, body)
 
 
 @router.delete("/xblock/{place:path}", status_code=204, response_model=None, summary="Delete a block")
 async def delete_block_strictly(request: Request, place: str, session: WriteSession, caller: CallerDep) -> Response:
     """Delete a block with all below it."""
-    author = Author(request, session, caller)
-    _, block = await _target(author, place)
+    writing = Writing(request, session, caller)
+    _, block = await _target(writing, place)
     if block is None:
         raise LocationUnknown(place)
-    return await delete_with_key(author, block, recurse=None, all_versions=False)
+    return await delete_with_key(writing, block, recurse=None, all_versions=False)
 
 
-async def _target(author: Author, place: str) -> tuple[Target, Target | None]:
+async def _target(writing: Writing, place: str) -> tuple[Target, Target | None]:
     """The course of the path, for its team, and the block behind it if there is one.
 
     Raises 401, `NotOnTeam`, `LocationUnknown` also for a block of another course.
     """
     place = place.strip("/")
     cut = min((place.find(mark) for mark in _MARKS if mark in place), default=len(place))
-    course = await author.target(place[:cut])
+    course = await writing.target(place[:cut])
     usage = place[cut + 1 :]
     if not usage:
         return course, None
@@ -100,7 +100,7 @@ async def _target(author: Author, place: str) -> tuple[Target, Target | None]:
             usage = clean(usage)
             local = read_usage(usage, course.course)
             usage = usage_of(course.course, local) if local else usage
-        block = await author.target(usage)
+        block = await writing.target(usage)
     except InvalidKey as error:
         raise LocationUnknown(usage) from error
     if block.course != course.course:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -13,7 +12,7 @@ from common.errors import Unauthorized
 from common.identity import Caller, CallerDep, request_base
 from content.addresses import clean
 from content.authoring.errors import OnlyCreation, TextRefusal
-from content.authoring.handling import Author, delete_with_key, read_block, write_with_key, write_without_key
+from content.authoring.handling import Writing, delete_with_key, read_block, write_with_key, write_without_key
 from content.authoring.schemas import BlockIn, CreatedBlock
 from content.bodies import parse_object, read_bytes
 from content.once import OWN, once
@@ -29,8 +28,8 @@ _PREFIXES: Final = ("/xblock", "/item", "/api/content/v1/xblock", "/api/content/
 async def write_new(request: Request, session: WriteSession, caller: CallerDep) -> Response:
     """Create a block (`parent_locator`, `category`), copy one (`duplicate_source_locator`), or (PATCH) move one."""
 
-    async def write(author: Author, body: BlockIn) -> Response:
-        return await write_without_key(author, body, request.method)
+    async def write(writing: Writing, body: BlockIn) -> Response:
+        return await write_without_key(writing, body, request.method)
 
     return await _write(request, session, caller, write)
 
@@ -38,11 +37,11 @@ async def write_new(request: Request, session: WriteSession, caller: CallerDep) 
 async def write_block(request: Request, session: WriteSession, caller: CallerDep, place: str) -> Response:
     """Change a block; at the address of a course, create one in it."""
 
-    async def write(author: Author, body: BlockIn) -> Response:
-        target = await author.target(clean(place))
+    async def write(writing: Writing, body: BlockIn) -> Response:
+        target = await writing.target(clean(place))
         if target.block_id is None:
-            return await write_without_key(author, body, request.method, target)
-        return await write_with_key(author, target, body)
+            return await write_without_key(writing, body, request.method, target)
+        return await write_with_key(writing, target, body)
 
     return await _write(request, session, caller, write)
 
@@ -61,9 +60,9 @@ async def delete_block(
     """
 
     async def run() -> Response:
-        author = Author(request, session, caller)
-        target = await author.target(clean(place))
-        return await delete_with_key(author, target, recurse=recurse, all_versions=all_versions)
+        writing = Writing(request, session, caller)
+        target = await writing.target(clean(place))
+        return await delete_with_key(writing, target, recurse=recurse, all_versions=all_versions)
 
     return await _plain(request, run)
 
@@ -99,14 +98,14 @@ for _prefix in _PREFIXES:
 
 
 async def _write(
-    request: Request, session: WriteSession, caller: Caller, write: Callable[[Author, BlockIn], Awaitable[Response]]
+    request: Request, session: WriteSession, caller: Caller, write: Callable[[Writing, BlockIn], Awaitable[Response]]
 ) -> Response:
     if caller.is_anonymous:
         raise Unauthorized
     data = await read_bytes(request)
 
     async def run() -> Response:
-        written = await write(Author(request, session, caller), read_block(parse_object(data)))
+        written = await write(Writing(request, session, caller), read_block(parse_object(data)))
         place = written.headers.get("location")
         if place is not None and request.url.path.startswith(OWN):
             written.status_code = 201
@@ -130,7 +129,3 @@ async def _plain(request: Request, run: Callable[[], Awaitable[Response]]) -> Re
             raise
         # nothing is written before such a refusal, so the transaction that is committed now is empty
         return PlainTextResponse(refusal.message, refusal.status)
-
-
-def print_json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")

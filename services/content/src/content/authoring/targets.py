@@ -128,9 +128,3 @@ def read_usage(text: str, course: CourseKey) -> str | None:
     if where.block is None or where.block_type is None:
         raise InvalidKey(text, "a block key")
     return f"{where.block_type}@{where.block}" if where.course == course else None
-
-
-def usage_of(course: CourseKey, block_id: str) -> str:
-    """The key of a block, as all answers spell it."""
-    block_type, _, name = block_id.partition("@")
-    return str(course.usage(block_type, name))

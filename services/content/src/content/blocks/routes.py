@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +15,7 @@ from content.blocks.parameters import BadParameter, BadParameters, BlocksQuery, 
 from content.blocks.serializing import Printing, print_blocks
 from content.blocks.views import VIEWED, index_dictionary, student_view_data
 from content.blocks.visibility import survey, visible_blocks
+from content.bodies import json_answer
 from content.courses.errors import CourseNotFound
 from content.courses.queries import find_by_legacy, get_course_key
 from content.rendering.links import Links
@@ -103,7 +103,7 @@ async def read_block_metadata(request: Request, usage_key: str, caller: CallerDe
     if "index_dictionary" in include.split(","):
         fields = await read_definitions(request.state.resources.pool, [node.definition])
         body["index_dictionary"] = index_dictionary(node, _of(fields, node.definition), Links(tree))
-    return _json(body)
+    return json_answer(body)
 
 
 async def _open(request: Request, text: str, caller: Caller, asked: BlocksQuery) -> tuple[Granted, UsageKey]:
@@ -147,12 +147,8 @@ async def _answer(request: Request, granted: Granted, root: str | None, asked: B
         settings = resources.settings
         age = settings.anonymous_max_age if isinstance(settings, Settings) else 0
         headers["Cache-Control"] = f"max-age={age}"
-    return _json(body, headers)
+    return json_answer(body, headers)
 
 
 def _of(fields: dict[bytes, dict[str, object]], definition: bytes | None) -> dict[str, object]:
     return fields.get(definition, {}) if definition else {}
-
-
-def _json(body: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), headers=headers, media_type="application/json")

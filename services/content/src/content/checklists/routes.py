@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +12,7 @@ from common.identity import Caller, CallerDep
 from common.keys import CourseKey, InvalidKey
 from common.pages import prefers_html
 from content.access import Standing, find_standing, require_team
-from content.bodies import read_object
+from content.bodies import json_answer, read_object
 from content.checklists.errors import BadIndex, OnlyJson
 from content.checklists.models import TEMPLATE, expand, print_checklist, read_ticks
 from content.checklists.operations import tick_items
@@ -49,7 +48,7 @@ async def get_checklists(request: Request, place: str, caller: CallerDep) -> Res
     async def json() -> Response:
         opened = await _open(pool, caller, place)
         ticked = await read_ticked(pool, opened.course)
-        return _json([print_checklist(checklist, ticked, opened.addresses) for checklist in TEMPLATE])
+        return json_answer([print_checklist(checklist, ticked, opened.addresses) for checklist in TEMPLATE])
 
     async def html() -> str:
         opened = await _open(pool, caller, place)
@@ -77,7 +76,7 @@ async def put_checklist(request: Request, place: str, session: WriteSession, cal
     ticks = read_ticks(checklist, await read_object(request, limit=_LIMIT))
     await tick_items(session, opened.course, checklist.name, ticks, user_id=caller.user_id)
     ticked = await read_ticked(connection, opened.course)
-    return _json(print_checklist(checklist, ticked, opened.addresses))
+    return json_answer(print_checklist(checklist, ticked, opened.addresses))
 
 
 def _index(text: str | None) -> int:
@@ -112,7 +111,3 @@ async def _find(connection: Connection, text: str) -> CourseKey | None:
     except InvalidKey:
         return None
     return found.course if found is not None and found.block is None else None
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from content.authoring.operations.pages import make_course_info
 from content.blocks.errors import ItemNotFound
 from content.blocks.viewers import caller_as_reader, find_viewer
 from content.blocks.visibility import is_staff_only, visible_blocks
+from content.bodies import json_answer
 from content.courses.errors import CourseNotFound
 from content.courses.queries import Listed, find_place, list_courses, read_about
 from content.items.course_info import print_course, print_listed
@@ -59,7 +59,7 @@ async def list_all_courses(request: Request, caller: CallerDep) -> Response:
     asking = _Asking.of(request, caller)
 
     async def json() -> Response:
-        return _json([print_listed(listed) for listed in await _listed(asking)])
+        return json_answer([print_listed(listed) for listed in await _listed(asking)])
 
     async def html() -> str:
         return courses_page(await _listed(asking), user=caller.username)
@@ -104,7 +104,7 @@ async def get_course(request: Request, place: str, caller: CallerDep) -> Respons
             else None
         )
         body = print_course(course, about, team=team, now=asking.now)
-        return _json(body, etag=course.tree.guid if course.is_team else None)
+        return json_answer(body, _etag(course))
 
     async def html() -> str:
         course = await _open_course(asking, place)
@@ -166,7 +166,7 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
         wanted = _wanted(request)
         opened, node = await _open_block(asking, place, alone=not (wanted or rewrite_url_links))
         if wanted:
-            return _json(await _print_wanted(asking, opened, node, wanted))
+            return json_answer(await _print_wanted(asking, opened, node, wanted))
         root = opened.tree.nodes.get(opened.tree.root or "") if opened.is_team else None
         fields = await read_definitions(asking.resources.pool, [node.definition, root.definition if root else None])
         team = (
@@ -185,7 +185,7 @@ async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url
         )
         if "customReadToken" in request.query_params.get("fields", "").split(",") and opened.is_team:
             item |= print_tokens(opened.tree, node)
-        return _json(item, etag=opened.tree.guid if opened.is_team else None)
+        return json_answer(item, _etag(opened))
 
     async def html() -> str:
         opened = await open_place(asking.resources, asking.trees, caller, place, now=asking.now)
@@ -232,6 +232,6 @@ async def _print_wanted(asking: _Asking, opened: Opened, node: Node, wanted: str
     return {"ancestors": print_ancestors(opened.tree, node, opened.visible, team, asking.now)}
 
 
-def _json(body: object, *, etag: str | None = None) -> Response:
-    headers = {"ETag": f'"{etag}"'} if etag else None
-    return Response(orjson.dumps(body), headers=headers, media_type="application/json")
+def _etag(opened: Opened) -> dict[str, str]:
+    """The version, for those who may write: what they send back in `If-Match`."""
+    return {"ETag": f'"{opened.tree.guid}"'} if opened.is_team else {}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from common.keys import CourseKey
+
 Json = Mapping[str, object]
 
 DRAFT = "draft"
@@ -103,6 +105,12 @@ def make_row(
 def new_guid() -> bytes:
     """12 bytes: four of time, so that new versions lie together in the index, and eight of chance."""
     return int(time.time()).to_bytes(4, "big") + os.urandom(8)
+
+
+def usage_of(course: CourseKey, block_id: str) -> str:
+    """The key of a block, as all answers spell it."""
+    block_type, _, name = block_id.partition("@")
+    return str(course.usage(block_type, name))
 
 
 def local_id(block_id: str) -> str:

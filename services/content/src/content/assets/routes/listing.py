@@ -1,6 +1,5 @@
 """The list of a course's files, and what is known about one of them; for the team."""
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from content.assets.listing import print_asset, print_page, read_question
 from content.assets.pages import asset_page, assets_page
 from content.assets.places import find_course_and_name
 from content.assets.queries import Listing, find_listing, list_assets
+from content.bodies import json_answer
 from content.courses.errors import CourseNotFound
 from content.items.negotiation import in_either_form
 
@@ -52,10 +52,10 @@ async def _answer(request: Request, place: str, caller: Caller) -> Response:
     course, name = await find_course_and_name(resources.pool, place)
     await _open(resources, caller, course)
     if name is not None:
-        return _json(print_asset(course, await _find(resources, course, name), request_base(request)))
+        return json_answer(print_asset(course, await _find(resources, course, name), request_base(request)))
     question = read_question(request.query_params)
     page = await list_assets(resources.pool, course, question.wanted)
-    return _json(print_page(course, question, page, request_base(request)))
+    return json_answer(print_page(course, question, page, request_base(request)))
 
 
 async def _open(resources: Resources, caller: Caller, course: CourseKey) -> Standing:
@@ -73,7 +73,3 @@ async def _find(resources: Resources, course: CourseKey, name: str) -> Listing:
     if listing is None:
         raise AssetNotFound
     return listing
-
-
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), media_type="application/json")

@@ -5,6 +5,7 @@ from content.authoring.operations.placing import ROOTS, check_depth, check_paren
 from content.authoring.operations.tabs import STATIC_TAB, add_tab
 from content.authoring.settings import parse_setting
 from content.versions.editing import Block, BranchEdit, Edit, new_block_id
+from content.versions.errors import BlockUnknown
 from content.versions.models import DETACHED
 
 
@@ -14,12 +15,15 @@ async def duplicate_block(edit: Edit, source: BranchEdit, source_id: str, parent
     *source* is the branch that holds the source, maybe of another course: definitions are shared, nothing is copied.
     Raises `InvalidData`, `NotForLibraries`, `LibraryFull`, `TreeTooDeep`, `BlockUnknown`.
     """
-    top = await source.get(source_id)
+    # one statement: a branch of another course is not locked
+    subtree = await source.subtree(source_id)
+    if source_id not in subtree:
+        raise BlockUnknown(source_id)
+    top = subtree[source_id]
     if top.type in ROOTS:
         raise InvalidData(f"a {top.type} cannot be duplicated")
     parent = await edit.draft.get(parent_id)
     check_parent(edit, parent, top.type)
-    subtree = await source.subtree(source_id)
     await check_depth(edit, parent_id, levels_of(subtree, source_id))
     names = {block_id: new_block_id(block.type) for block_id, block in subtree.items()}
     for block in subtree.values():
