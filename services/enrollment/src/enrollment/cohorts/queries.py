@@ -21,9 +21,11 @@ select k.name, k.id, (select count(*) from cohort_membership m where m.cohort_id
   k.assignment_type, k.user_partition_id, k.group_id
 from cohort k where k.course_n = $1
 """
+# index cohort_membership_cohort; the accounts of those who are skipped are not looked up
 _MEMBERS: Final = """
-select a.username, a.email, a.name from cohort_membership m join account a on a.user_id = m.user_id
-where m.cohort_id = $1 order by m.user_id offset $2 limit $3
+select a.username, a.email, a.name from (
+  select user_id from cohort_membership where cohort_id = $1 order by user_id offset $2 limit $3) m
+join account a on a.user_id = m.user_id order by m.user_id
 """
 
 

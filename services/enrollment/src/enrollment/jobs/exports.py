@@ -27,8 +27,8 @@ select c.course_n, c.id, json_build_object('course_id', coalesce(r.external_key,
       and not t.removed) end)::text as line
 from program_course_enrollment c join program_enrollment e on e.id = c.program_enrollment_id
 join course k on k.n = c.course_n left join program_run r on r.program_uuid = c.program_uuid and r.course_key = k.key
-where (c.program_uuid, c.course_n, c.id) > ($1::uuid, $2::bigint, $3::bigint) and c.program_uuid <= $1
-  and ($4::bigint is null or c.course_n = $4)
+where (c.program_uuid, c.course_n, c.id) > ($1::uuid, $2::bigint, $3::bigint)
+  and (c.program_uuid, c.course_n) <= ($1, coalesce($4::bigint, 9223372036854775807))
 order by c.program_uuid, c.course_n, c.id limit $5
 """
 # index enrollment_course
