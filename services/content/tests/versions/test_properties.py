@@ -205,6 +205,7 @@ class Authors(RuleBasedStateMachine):
         self.model = Model()
         self.versions: dict[str, Branch] = {}
         self.names = 0
+        self.made = {ROOT: 0}
         guids = self.wait(self.start())
         self.remember(guids[DRAFT], guids[PUBLISHED])
 
@@ -241,7 +242,11 @@ class Authors(RuleBasedStateMachine):
     def pick(self, data, wanted=lambda node: True, *, branch=None, root=True):
         tree = self.model.draft if branch is None else branch
         names = [name for name, node in tree.items() if node.type != ASSET and wanted(node)]
-        return data.draw(st.sampled_from(sorted(name for name in names if root or name != ROOT)))
+        return data.draw(self.one_of(name for name in names if root or name != ROOT))
+
+    def one_of(self, names):
+        """In the order of their making: made-up names sort differently every time, and what is drawn must not."""
+        return st.sampled_from(sorted(names, key=self.made.__getitem__))
 
     def has(self, branch, wanted=lambda node: True):
         return any(name != ROOT and node.type != ASSET and wanted(node) for name, node in branch.items())
@@ -261,6 +266,7 @@ class Authors(RuleBasedStateMachine):
 
         saved, _ = self.wait(self.edit(change))
         name = made["id"]
+        self.made[name] = len(self.made)
         self.model.draft[name] = Node(category, parent, settings={"display_name": "new"})
         self.model.draft[parent].children.append(name)
         for block in (parent, name):
@@ -305,7 +311,7 @@ class Authors(RuleBasedStateMachine):
         targets = [name for name, other in self.model.draft.items() if other.type in kinds and name not in forbidden]
         if not targets:
             return
-        target = data.draw(st.sampled_from(sorted(targets)))
+        target = data.draw(self.one_of(targets))
         index = data.draw(st.integers(0, len(self.model.draft[target].children)))
         parent = node.parent
         self.model.unlist(self.model.draft, parent, source)
@@ -330,6 +336,7 @@ class Authors(RuleBasedStateMachine):
         saved, names = self.wait(self.edit(change))
         draft = self.model.draft
         for old, new in names.items():
+            self.made[new] = len(self.made)
             draft[new] = copy.deepcopy(draft[old])
             draft[new].children = [names[child] for child in draft[old].children]
             draft[new].parent = names.get(draft[old].parent, parent)

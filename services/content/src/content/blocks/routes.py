@@ -14,7 +14,7 @@ from content.blocks.errors import BlockNotFound
 from content.blocks.parameters import BadParameter, BadParameters, BlocksQuery, read_blocks_query
 from content.blocks.serializing import Printing, print_blocks
 from content.blocks.views import VIEWED, index_dictionary, student_view_data
-from content.blocks.visibility import survey, visible_blocks
+from content.blocks.visibility import Visible, survey
 from content.bodies import json_answer
 from content.courses.errors import CourseNotFound
 from content.courses.queries import find_by_legacy, get_course_key
@@ -96,7 +96,7 @@ async def read_block_metadata(request: Request, usage_key: str, caller: CallerDe
     """One block; `include=index_dictionary` adds what a search engine would index of it."""
     granted, usage = await _open(request, usage_key, caller, BlocksQuery(username=caller.username or ""))
     tree = granted.tree
-    if usage.local not in visible_blocks(tree, granted.viewer, datetime.now(UTC)):
+    if usage.local not in Visible(tree, granted.viewer, datetime.now(UTC)):
         raise BlockNotFound(usage)
     node = tree.nodes[usage.local]
     body: dict[str, object] = {"id": str(tree.usage(node.block_id)), "type": node.type}

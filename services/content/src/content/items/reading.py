@@ -11,7 +11,7 @@ from common.resources import Resources
 from content.access import NotOnTeam, Standing, find_standing, is_team, settle
 from content.blocks.errors import ItemNotFound, NotEnrolled
 from content.blocks.viewers import caller_as_reader, find_viewer
-from content.blocks.visibility import Viewer, has_started, is_staff_only, visible_blocks
+from content.blocks.visibility import Viewer, Visible, has_started, is_staff_only
 from content.courses.queries import Place, find_place
 from content.policies.models import admits_block
 from content.versions.cache import TreeCache
@@ -67,7 +67,7 @@ async def open_place(
     viewer = find_viewer(tree, standing, caller_as_reader(caller, standing), team=team, now=now)
     if viewer is None:
         raise Unauthorized if caller.is_anonymous else NotEnrolled
-    return Opened(place, standing, tree, team, visible_blocks(tree, viewer, now), viewer=viewer, part=part)
+    return Opened(place, standing, tree, team, Visible(tree, viewer, now), viewer=viewer, part=part)
 
 
 async def standing_of(

@@ -15,7 +15,7 @@ from content.addresses import clean
 from content.authoring.operations.pages import make_course_info
 from content.blocks.errors import ItemNotFound
 from content.blocks.viewers import caller_as_reader, find_viewer
-from content.blocks.visibility import is_staff_only, visible_blocks
+from content.blocks.visibility import Visible, is_staff_only
 from content.bodies import json_answer
 from content.courses.errors import CourseNotFound
 from content.courses.queries import Listed, find_place, list_courses, read_about
@@ -145,7 +145,7 @@ async def _open_course(asking: _Asking, text: str) -> Opened:
     if not team:
         require_info(standing.policies, reader, asking.now)
     viewer = find_viewer(tree, standing, reader, team=team, now=asking.now)
-    visible = visible_blocks(tree, viewer, asking.now) if viewer else {}
+    visible = Visible(tree, viewer, asking.now) if viewer else {}
     return Opened(place, standing, tree, team, visible, viewer is not None, viewer or NOBODY)
 
 

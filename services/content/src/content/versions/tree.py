@@ -82,6 +82,8 @@ class Tree:
     root: str | None = None
     order: dict[str, int] = field(default_factory=dict)
     """Place of every block reachable from the root, depth first."""
+    _listed_by: dict[str, str | None] | None = None
+    """The parent that lists a block; None for one that several do. Made when it is asked for."""
 
     def __post_init__(self) -> None:
         roots = (node.block_id for node in self.nodes.values() if node.type in ROOTS and node.parent is None)
@@ -125,6 +127,27 @@ class Tree:
             if node:
                 found[node.block_id] = node
         return list(found.values())
+
+    def line(self, block_id: str) -> list[Node] | None:
+        """From the root down to the block, along who lists whom; empty when nothing leads from the root to it, None
+        when more than one way does."""
+        if self._listed_by is None:
+            self._listed_by = {}
+            for place in self.order:
+                for child in dict.fromkeys(self.nodes[place].children):
+                    self._listed_by[child] = None if child in self._listed_by else place
+        line: list[Node] = []
+        while block_id != self.root:
+            if block_id not in self.order:
+                return []
+            line.append(self.nodes[block_id])
+            above = self._listed_by.get(block_id)
+            if above is None:
+                return None
+            block_id = above
+        line.append(self.nodes[block_id])
+        line.reverse()
+        return line
 
     def usage(self, block_id: str) -> UsageKey:
         block_type, _, name = block_id.partition("@")
