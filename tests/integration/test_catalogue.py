@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 
+import asyncpg
 import pytest
 from api import Client, new_user
 from edx_api.client import EdxApi
@@ -117,3 +118,77 @@ async def test_a_rebuild_under_live_traffic_loses_nothing(admin, http):
     assert [mode["mode_slug"] for mode in await admin.json(modes)] == ["honor"]
     view = await admin.json(f"/api/courses/v1/courses/?org={org}&username={learner.username}")
     assert view["pagination"]["count"] == 10
+
+
+LOSE = """
+with lost as (delete from course_document where course_key like $1 || 'Lost+%' returning course_key),
+  unsearched as (delete from course_search s using lost where s.course_key = lost.course_key)
+delete from course c using lost where c.course_key = lost.course_key"""
+INVENT = """
+with made as (
+  insert into course (course_key, pos, content_version, start_at, org)
+  select $1 || 'Ghost+R', max(pos) + 1000, 1, '2020-01-01', $2 from course returning course_key, pos)
+insert into course_document (course_key, pos, spelling, item)
+select course_key, pos, course_key, '{"id":"ghost"}' from made"""
+HIDE = "update course set visible_to_staff_only = true where course_key like $1 || 'Hidden+%'"
+
+
+async def test_the_command_rebuilds_a_damaged_catalogue_while_courses_change(system, admin, credentials):
+    """A backup of yesterday: one course is lost, one was never there, one is hidden; the command makes it right."""
+    org = f"Again{run_id()}"
+    started = {"start": "2020-01-01T00:00:00Z"}
+    names = [*(f"N{number}" for number in range(4)), "Lost", "Hidden"]
+    keys = [await make_course(admin, org, name, **started) for name in names]
+    url = f"/api/courses/v1/courses/?org={org}&page_size=100"
+
+    async def seen() -> list[str]:
+        return [course["id"] for course in (await admin.json(url))["results"]]
+
+    async def all_there() -> bool:
+        return await seen() == sorted(keys)
+
+    await until(all_there, what="list of the courses")
+    prefix = f"course-v1:{org}+"
+    database = await asyncpg.connect(credentials["databases"]["course-catalog"])
+    try:
+        await database.execute(LOSE, prefix)
+        await database.execute(INVENT, prefix, org.lower())
+        await database.execute(HIDE, prefix)
+        await database.execute("update catalogue_state set rev = rev + 1, epoch = epoch + 1")
+    finally:
+        await database.close()
+    stayed = set(keys[:4])
+    assert set(await seen()) == stayed | {"ghost"}
+    during: list[str] = []
+    over = asyncio.Event()
+
+    async def traffic() -> None:
+        while not over.is_set() and len(during) < 60:
+            during.append(await make_course(admin, org, f"Live{len(during)}", **started))
+
+    async def reading() -> None:
+        while not over.is_set():
+            assert stayed <= set(await seen()), "a course that was right all along was gone for a moment"
+
+    busy = asyncio.gather(traffic(), reading())
+    command = system.spawn("course-catalog", "reproject", label="reproject")
+    try:
+        assert await asyncio.to_thread(command.wait, 60), command.log_tail()
+        assert command.returncode == 0, command.log_tail()
+        assert "Rebuilt: content, gateway." in command.log.read_text()
+    finally:
+        over.set()
+        await busy
+        system.stop("reproject")
+
+    async def made_right() -> bool:
+        return await seen() == sorted([*keys, *during])
+
+    await until(made_right, what="list of all courses")
+    assert during
+    strange = system.spawn("course-catalog", "reproject", "nobody", label="reproject")
+    try:
+        assert await asyncio.to_thread(strange.wait, 60)
+        assert (strange.returncode, "There is no projection of nobody" in strange.log_tail()) == (2, True)
+    finally:
+        system.stop("reproject")

@@ -101,6 +101,88 @@ async def test_other_methods_are_refused_in_the_familys_shape(client: Client, ur
     assert answer.json()["developer_message"] == 'Method "POST" not allowed.'
 
 
+@pytest.mark.parametrize("url", [LIST, IDS, f"{LIST}course-v1:Org+Demo+1", "/api/catalog/v1/courses/"])
+async def test_options_say_what_can_be_asked(client: Client, url: str) -> None:
+    answer = await client.get(url, ALICE, method="OPTIONS")
+    assert (answer.status_code, answer.headers["allow"]) == (200, "GET, HEAD, OPTIONS")
+    assert answer.json()["renders"] == ["application/json"]
+    assert (await client.get(url, method="OPTIONS")).status_code == (401 if url == IDS else 200)
+
+
+async def test_an_inactive_account_is_answered_too(client: Client, bus: Bus, a_course: MakeCourse) -> None:
+    await bus.hear(a_course())
+    ida = a_caller("ida", active=False)
+    for url in (f"{LIST}?username=ida", f"{LIST}course-v1:Org+Demo+1?username=ida", f"{IDS}?role=staff&username=ida"):
+        assert (await client.get(url, ida)).status_code == 200
+
+
+async def test_what_the_list_does_not_know_is_ignored_and_the_last_value_counts(
+    client: Client, bus: Bus, a_course: MakeCourse
+) -> None:
+    await bus.hear(a_course("A", mobile_available=True), a_course("B"))
+    both = ["course-v1:Org+A+1", "course-v1:Org+B+1"]
+    for query in ("colour=red", "role=staff", "mobile_search=true", "mobile_search=0", "mobile=", "username=", "org="):
+        assert await client.ids(f"{LIST}?{query}", ALICE) == both, query
+    assert await client.ids(f"{LIST}?mobile=false&mobile=true") == both[:1]
+    assert await client.ids(f"{LIST}?org=nobody&org=ORG") == both
+
+
+async def test_several_values_are_repeated_or_parted_by_commas(client: Client, bus: Bus, a_course: MakeCourse) -> None:
+    later = {"start": "2999-01-01T00:00:00Z"}
+    await bus.hear(a_course("A"), a_course("B"), a_course("C", **later), a_course("D", catalog_visibility="none"))
+    a, b, c, d = (f"course-v1%3AOrg%2B{name}%2B1" for name in "ABCD")
+    for query, found in (
+        (f"course_keys={a},{b}&course_keys={c}&course_keys={a}", "ABC"),
+        (f"course_keys={a}&course_keys=Org/B/1", "AB"),
+        ("permissions=load&permissions=see_in_catalog", "AB"),
+        ("permissions=load,see_in_catalog,load", "AB"),
+        ("permissions=load", "ABD"),
+        (f"permissions=load&course_keys={c},{d}", "D"),
+    ):
+        assert "".join(key[-3] for key in await client.ids(f"{LIST}?{query}")) == found, query
+
+
+async def test_a_course_outside_the_catalogue_is_listed_and_says_so(
+    client: Client, bus: Bus, a_course: MakeCourse
+) -> None:
+    await bus.hear(*(a_course(name, catalog_visibility=name) for name in ("about", "both", "none")))
+    body = (await client.get(LIST)).json()
+    assert {course["number"]: course["hidden"] for course in body["results"]} == {
+        "about": True,
+        "both": False,
+        "none": True,
+    }
+    for name in ("about", "none"):
+        assert (await client.get(f"{LIST}course-v1:Org+{name}+1")).json()["hidden"] is True
+
+
+async def test_a_staff_only_course_is_hidden_also_while_its_window_is_open(
+    client: Client, bus: Bus, a_course: MakeCourse
+) -> None:
+    window = {"enrollment_start": "2020-01-01T00:00:00Z", "enrollment_end": "2999-01-01T00:00:00Z"}
+    await bus.hear(a_course(visible_to_staff_only=True, **window))
+    for caller, query in ((None, ""), (ALICE, "?username=alice")):
+        assert await client.ids(f"{LIST}{query}", caller) == []
+        assert (await client.get(f"{LIST}course-v1:Org+Demo+1{query}", caller)).status_code == 404
+
+
+async def test_a_course_is_known_by_the_case_of_its_key(client: Client, bus: Bus, a_course: MakeCourse) -> None:
+    await bus.hear(a_course())
+    for key, status in (("Org+Demo+1", 200), ("org+Demo+1", 404), ("Org+demo+1", 404)):
+        assert (await client.get(f"{LIST}course-v1:{key}")).status_code == status
+    assert await client.ids(f"{LIST}?course_keys=course-v1%3Aorg%2BDemo%2B1") == []
+
+
+async def test_a_publish_makes_the_row_anew(client: Client, bus: Bus, a_course: MakeCourse) -> None:
+    await bus.hear(a_course(about={"effort": "3 h"}, self_paced=True, language="en"))
+    await bus.hear(a_course(version=2, display_name="New", enrollment_end="2031-01-01T00:00:00Z"))
+    found = (await client.get(f"{LIST}course-v1:Org+Demo+1")).json()
+    assert (found["name"], found["effort"], found["pacing"]) == ("New", None, "instructor")
+    assert found["enrollment_end"] == "2031-01-01T00:00:00Z"
+    (listed,) = (await client.get(LIST)).json()["results"]
+    assert listed["name"] == "New"
+
+
 @pytest.mark.parametrize("url", [LIST, LIST[:-1], f"{LIST}course-v1:Org+Demo+1", f"{LIST}course-v1:Org+Demo+1/"])
 async def test_both_slash_forms_and_head_answer_directly(
     client: Client, bus: Bus, a_course: MakeCourse, url: str
@@ -224,6 +306,27 @@ async def test_course_ids_are_those_of_a_role(client: Client, bus: Bus, a_course
     assert await ids("username=rita&role=instructor", STAFF) == ["course-v1:Org+Taught+1"]
     assert await ids("role=staff", RITA) == []
     assert len(await ids("username=greta&role=anything", STAFF)) == 3
+
+
+async def test_course_ids_come_a_thousand_a_page_at_most(client: Client, bus: Bus, a_course: MakeCourse) -> None:
+    for start in range(0, 1001, 143):
+        await bus.hear(*(a_course(f"C{number:04}") for number in range(start, start + 143)))
+    for size, shown in (("1000", 1000), ("5000", 1000), ("", 10), ("0", 10)):
+        body = (await client.get(f"{IDS}?role=staff&username=greta&page_size={size}", STAFF)).json()
+        assert (len(body["results"]), body["pagination"]["count"]) == (shown, 1001)
+
+
+async def test_course_staff_do_not_look_through_the_eyes_of_others(
+    client: Client, bus: Bus, a_course: MakeCourse
+) -> None:
+    await bus.hear(a_course())
+    await bus.role(a_course(), RITA, "instructor")
+    await bus.account(ALICE)
+    otto = a_caller("otto", org_roles=(("Org", "instructor"),))
+    for caller in (RITA, otto):
+        for url in (f"{LIST}?", f"{LIST}course-v1:Org+Demo+1?", f"{IDS}?role=staff&"):
+            for name in ("alice", "nobody"):
+                assert (await client.get(f"{url}username={name}", caller)).status_code == 403
 
 
 async def test_unchanged_answers_are_not_sent_again(client: Client, bus: Bus, a_course: MakeCourse) -> None:

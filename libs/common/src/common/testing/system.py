@@ -108,7 +108,7 @@ class System:
         self._owners = False
         self._secrets = _keep_secrets(home / "secrets.json")
         self._children: dict[str, Child] = {}
-        self._started: dict[str, tuple[str, str, dict[str, str]]] = {}
+        self._started: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {}
 
     @property
     def base_url(self) -> str:
@@ -171,28 +171,36 @@ class System:
             self.spawn(service)
 
     def spawn(
-        self, service: str, role: str = "all", *, label: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        service: str,
+        role: str = "all",
+        *words: str,
+        label: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Child:
-        """One process of a service in a role. A new label makes an extra one beside the service's own."""
+        """One process of a service in a role, or running a command with its words.
+
+        A new label makes an extra one beside the service's own.
+        """
         label = label or service
         extra = dict(environment or {})
         variables = self._variables(service) | extra
         if label != service and role in ("serve", "all"):
             variables.setdefault("LECTERN_HTTP_PORT", str(free_ports(1)[0]))
         child = spawn(
-            [sys.executable, "-m", SERVICES[service], role],
+            [sys.executable, "-m", SERVICES[service], role, *words],
             environment=clean_environment() | variables,
             log=self.log(label),
             folder=self.repository,
         )
         self._children[label] = child
-        self._started[label] = (service, role, extra)
+        self._started[label] = (service, (role, *words), extra)
         return child
 
     def again(self, label: str) -> Child:
         """Start *label* as it was started before."""
-        service, role, environment = self._started[label]
-        return self.spawn(service, role, label=label, environment=environment)
+        service, words, environment = self._started[label]
+        return self.spawn(service, *words, label=label, environment=environment)
 
     def stop(self, *labels: str) -> None:
         """Stop these processes, or all: the gateway first, so that nothing new comes in, then the rest side by side."""
