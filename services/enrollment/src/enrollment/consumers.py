@@ -9,9 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.database import raw
 from common.messaging import Message, Subscription
+from common.messaging.announcing import AnnounceRequest
 from common.resources import Resources
 from enrollment.account_copies.operations import store_accounts
 from enrollment.account_copies.schemas import UsersChanged
+from enrollment.announcements.queries import COMMAND as ANNOUNCE
+from enrollment.announcements.queries import announce
 from enrollment.commands.operations import ENROLL, UNENROLL, CommandHandler
 from enrollment.commands.schemas import EnrollHeard, UnenrollHeard
 from enrollment.course_copies.operations import store_courses
@@ -43,6 +46,7 @@ HEARS: Final[Mapping[str, type[BaseModel]]] = {
     "accounts.external_id.linked.v1": LinksChanged,
     ENROLL: EnrollHeard,
     UNENROLL: UnenrollHeard,
+    ANNOUNCE: AnnounceRequest,
 }
 
 
@@ -126,4 +130,5 @@ def subscriptions(resources: Resources) -> Sequence[Subscription]:
             batch=COMMANDS_AT_ONCE,
             repeats=True,
         ),
+        Subscription(queue="enrollment.announce", handlers={ANNOUNCE: announce}, batch=1),
     )

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from common.messaging import Event
+from common.messaging.announcing import Continue, StateAnnounced
 
 
 class _Part(BaseModel):
@@ -73,3 +74,15 @@ class CommandCompleted(Event):
     code: Literal["too_many_items", "malformed", "expired", "command_id_reused"] | None = None
     message: str | None = None
     results: tuple[ItemResult, ...]
+
+
+class EnrollmentAnnounced(StateAnnounced):
+    """A page of this service's state for whoever asked; the last one has no items, but the number of pages."""
+
+    type: ClassVar[str] = "enrollment.announced.v1"
+
+
+class AnnounceAgain(Continue):
+    """Go on with the next page."""
+
+    type: ClassVar[str] = "enrollment.announce.v1"

@@ -59,7 +59,8 @@ async def unenroll(client, username, caller=STAFF):
 
 async def everything(db):
     tables = ("account", "enrollment_history", "enrollment_allowed", "team_member", "email_opt_in", "retirement",
-              "retirement_name", "cohort_waiting")  # fmt: skip
+              "retirement_name", "cohort_waiting", "manual_enrollment", "program_history", "program_enrollment",
+              "enrollment_job")  # fmt: skip
     rows = [await db.fetch(f"select to_jsonb(t)::text as row from {table} t") for table in tables]
     return " ".join(row["row"] for found in rows for row in found).lower()
 
@@ -74,6 +75,28 @@ async def test_no_name_and_no_address_is_left(client, enrolled, retire, resource
     [event] = await enrolled.announced("enrollment.allowed.changed.v1")
     assert [(one["email"], one["removed"]) for one in event["entries"]] == [("alice@example.com", True)]
     assert await enrolled.state("alice", OPEN) == ("audit", True)
+
+
+async def test_who_has_acted_for_others_is_forgotten_too(client, enrolled, retire, resources):
+    acting = a_caller("alice", staff=True)
+    program = await enrolled.program(1, OPEN)
+    record = {"student_key": "k", "status": "enrolled", "curriculum_uuid": "00000000-1111-2222-3333-444444444444"}
+    path = f"/api/program_enrollments/v1/programs/{program}/enrollments/"
+    assert (await client.send("POST", path, acting, json=[record])).status_code == 201
+    body = {"email": "new@example.com", "course_id": OPEN}
+    assert (await client.send("POST", "enrollment_allowed/", acting, json=body)).status_code == 201
+    bulk = {"action": "enroll", "identifiers": "other@example.com", "courses": OPEN}
+    assert (await client.send("POST", "../../bulk_enroll/v1/bulk_enroll", acting, json=bulk)).status_code == 200
+    file = f"username,course_id\nnobody,{OPEN}\n".encode()
+    job = await client.send(
+        "POST", "/api/enrollment_jobs/v1/enrollments", acting, content=file, headers={"content-type": "text/csv"}
+    )
+    assert job.status_code == 202
+    await retire()
+    await scrub_names(resources)
+    assert "alice" not in await everything(enrolled.db)
+    shown = await client.send("GET", "/api/enrollment_jobs/v1/jobs?owner=*", STAFF)
+    assert [one["name"] for one in shown.json()["results"]] == [f"{NEW_NAME}:write:enrollments"]
 
 
 async def test_older_news_cannot_bring_the_name_back(enrolled, retire, resources):

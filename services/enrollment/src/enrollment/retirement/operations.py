@@ -60,7 +60,14 @@ from retirement_name order by user_id limit 20 for update skip locked
 """
 # a stretch of the primary key at a time: nobody acts in so many names that an index for it would pay
 _SCRUB: Final = "update enrollment_history set actor = $2 where actor = $1 and id > $3 and id <= $4"
-_SCRUB_MANUAL: Final = "update manual_enrollment set actor = $2 where actor = $1"
+# what is left is small beside the history, or gone after a month
+_SCRUB_OTHERS: Final = (
+    "update manual_enrollment set actor = $2 where actor = $1",
+    "update program_history set actor = $2 where actor = $1",
+    "update enrollment_allowed set actor = $2 where actor = $1",
+    """update enrollment_job set owner = $2,
+      scope = case when scope = 'caller:' || $1 then 'caller:' || $2 else scope end where owner = $1""",
+)
 _ADVANCE: Final = "update retirement_name set done_to = $2 where user_id = $1"
 _DONE: Final = "delete from retirement_name where user_id = $1"
 
@@ -95,7 +102,7 @@ async def retire(connection: asyncpg.Connection, users: Sequence[RetiredHeard]) 
 
 
 async def scrub_history(connection: asyncpg.Connection) -> bool:
-    """Replace former names among the actors of the history, one stretch for each; false when nothing is left."""
+    """Replace former names of who acted here, the history's a stretch for each; false when nothing is left."""
     rows = await connection.fetch(_NAMES)
     for row in rows:
         end = row["done_to"] + HISTORY_STEP
@@ -103,7 +110,8 @@ async def scrub_history(connection: asyncpg.Connection) -> bool:
         if end < (row["last"] or 0):
             await connection.execute(_ADVANCE, row["user_id"], end)
         else:
-            await connection.execute(_SCRUB_MANUAL, row["former"], row["replacement"])
+            for statement in _SCRUB_OTHERS:
+                await connection.execute(statement, row["former"], row["replacement"])
             await connection.execute(_DONE, row["user_id"])
     return bool(rows)
 

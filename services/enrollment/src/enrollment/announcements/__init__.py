@@ -1,0 +1,1 @@
+"""Saying again, on request, what is true now."""
