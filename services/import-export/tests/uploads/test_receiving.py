@@ -60,6 +60,7 @@ CUT = b'--BB\r\nContent-Disposition: form-data; name="file"; filename="a.tgz"\r\
         (FORM, CUT, 400, "malformed_form"),
         (FORM, CUT * 2, 400, "malformed_form"),
         (FORM, b"no form at all", 400, "malformed_form"),
+        (FORM, CUT.replace(b"a.tgz", b"\xff.tgz") + b"\r\n--BB--\r\n", 400, "malformed_form"),
         ("multipart/form-data", CUT, 400, "malformed_form"),
         (FORM, b'--BB\r\nContent-Disposition: form-data; name="other"\r\n\r\nx\r\n--BB--\r\n', 400, "missing_file"),
         (FORM, CUT.replace(b"a.tgz", b"a.rar") + b"\r\n--BB--\r\n", 400, "wrong_format"),

@@ -35,18 +35,6 @@ class NoFile(Invalid):
     code = "no_file"
 
 
-class SeveralFiles(Invalid):
-    """One file at a time: the form holds several."""
-
-    code = "several_files"
-
-
-class BrokenForm(Invalid):
-    """The multipart form is cut short or malformed."""
-
-    code = "malformed_form"
-
-
 class UnexpectedField(Invalid):
     """This field is not expected."""
 

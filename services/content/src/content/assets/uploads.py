@@ -1,7 +1,6 @@
 """Receiving a file: from the wire to a temporary file, never more of it in memory than one step."""
 
 import asyncio
-import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +10,10 @@ from typing import IO, Final
 
 from starlette.requests import Request
 
-from content.assets.errors import BrokenForm, FileTooLarge, NoFile
+from common.uploads import BrokenForm, Spool, UnexpectedPart, open_form, steps
+from content.assets.errors import FileTooLarge, NoFile, UnexpectedField
 from content.assets.names import content_type_of, display_name_of, name_of
 
-_STEP: Final = 256 * 1024
 # What a form may hold beside the file: boundaries, headers, fields that nobody reads.
 _AROUND: Final = 1024 * 1024
 
@@ -31,34 +30,23 @@ class Upload:
     digest: str
 
 
-class _Spool:
-    """Writes and measures; refuses what is too large at the first byte too many."""
+class _Naming:
+    """What the file is called, as far as that is known while it arrives."""
 
-    def __init__(self, out: IO[bytes], *, limit: int, name: str | None) -> None:
+    def __init__(self, name: str | None) -> None:
         """Raises `BadFileName`."""
-        self._out, self._limit = out, limit
-        self._sha = hashlib.sha256()
-        self.name = None if name is None else name_of(name)
-        self.filename = self.name or ""
-        self.size = 0
+        self._name = None if name is None else name_of(name)
+        self.filename = self._name or ""
 
-    def name_file(self, filename: str) -> None:
+    def hear(self, filename: str) -> None:
         """What the client calls the file. Raises `BadFileName`, before any of the file is read."""
-        if self.name is None:
+        if self._name is None:
             name_of(filename)
         self.filename = filename or self.filename
 
-    def write(self, data: bytes) -> None:
-        """Raises `FileTooLarge`."""
-        self.size += len(data)
-        if self.size > self._limit:
-            raise FileTooLarge(display_name_of(self.filename), self._limit)
-        self._sha.update(data)
-        self._out.write(data)
-
     @property
-    def digest(self) -> str:
-        return self._sha.hexdigest()
+    def name(self) -> str:
+        return self._name or name_of(self.filename)
 
 
 @asynccontextmanager
@@ -69,59 +57,47 @@ async def receive_form(
 
     Raises `NoFile`, `BrokenForm`, `SeveralFiles`, `BadFileName`, `FileTooLarge`; `UnexpectedField` if *only_file*.
     """
-    from content.assets.forms import FileForm  # noqa: PLC0415 - needed by forms alone; see there
-
     with tempfile.NamedTemporaryFile(prefix="asset-") as out:
-        spool = _Spool(out, limit=limit, name=name)
-        form = await asyncio.to_thread(
-            lambda: FileForm(
-                request.headers["content-type"], name_file=spool.name_file, write=spool.write, only_file=only_file
-            )
-        )
+        naming = _Naming(name)
+
+        def too_large() -> FileTooLarge:
+            return FileTooLarge(display_name_of(naming.filename), limit)
+
+        spool = Spool(out, limit=limit, refuse=too_large)
+        form = await open_form(request, spool.write, named=naming.hear, only_file=only_file)
         received = 0
-        async for data in _steps(request):
+        async for data in steps(request):
             received += len(data)
             if received > limit + _AROUND:
-                if spool.size > limit:
-                    raise FileTooLarge(display_name_of(spool.filename), limit)
-                raise BrokenForm("The form holds too much beside the file.")
-            await asyncio.to_thread(form.feed, data)
+                raise too_large() if spool.size > limit else BrokenForm("The form holds too much beside the file.")
+            try:
+                await asyncio.to_thread(form.feed, data)
+            except UnexpectedPart as part:
+                raise UnexpectedField(part.name) from part
         said = form.finish()
         if said is None:
             raise NoFile
-        yield await _received(out, spool, said)
+        yield await _received(out, spool, naming, said.content_type)
 
 
 @asynccontextmanager
 async def receive_body(request: Request, *, limit: int, name: str) -> AsyncIterator[Upload]:
     """The body of this request, which is the file called *name*. Raises `BadFileName`, `FileTooLarge`."""
     with tempfile.NamedTemporaryFile(prefix="asset-") as out:
-        spool = _Spool(out, limit=limit, name=name)
-        async for data in _steps(request):
+        naming = _Naming(name)
+        spool = Spool(out, limit=limit, refuse=lambda: FileTooLarge(display_name_of(naming.filename), limit))
+        async for data in steps(request):
             await asyncio.to_thread(spool.write, data)
-        yield await _received(out, spool, request.headers.get("content-type", ""), guess=True)
+        yield await _received(out, spool, naming, request.headers.get("content-type", ""), guess=True)
 
 
-async def _received(out: IO[bytes], spool: _Spool, said: str, *, guess: bool = False) -> Upload:
+async def _received(out: IO[bytes], spool: Spool, naming: _Naming, said: str, *, guess: bool = False) -> Upload:
     await asyncio.to_thread(out.flush)
-    key = spool.name or name_of(spool.filename)
     return Upload(
-        key,
-        display_name_of(spool.filename),
-        content_type_of(said, key, guess=guess),
+        naming.name,
+        display_name_of(naming.filename),
+        content_type_of(said, naming.name, guess=guess),
         Path(out.name),
         spool.size,
         spool.digest,
     )
-
-
-async def _steps(request: Request) -> AsyncIterator[bytes]:
-    """The body in pieces worth a change of thread."""
-    held = bytearray()
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) >= _STEP:
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)

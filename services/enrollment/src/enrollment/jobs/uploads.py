@@ -1,18 +1,18 @@
 """Receive a file of any length: to a spool file, read once for defects, then to the blob store."""
 
 import asyncio
-import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import Final
 
 from starlette.requests import Request
 
-from enrollment.jobs.errors import BadFile, FileMissing, FileTooLarge, UnknownFileType
+from common.uploads import Spool, open_form, steps
+from enrollment.jobs.errors import FileMissing, FileTooLarge, UnknownFileType
 from enrollment.jobs.models import Format
 
 _TYPES: Final = {
@@ -22,7 +22,6 @@ _TYPES: Final = {
     "application/x-ndjson": Format.JSON,
     "application/ndjson": Format.JSON,
 }
-_STEP: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +33,20 @@ class Upload:
     digest: str
 
 
-class Spool:
-    """Writes and measures; refuses what is too large at the first byte too many."""
-
-    def __init__(self, out: IO[bytes], *, limit: int) -> None:
-        self._out, self._limit, self._size = out, limit, 0
-        self._sha = hashlib.sha256()
-
-    def write(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._limit:
-            raise FileTooLarge(f"The file is larger than {self._limit} bytes.")
-        self._sha.update(data)
-        self._out.write(data)
-
-    @property
-    def digest(self) -> str:
-        return self._sha.hexdigest()
-
-
-class _Form(Protocol):
-    def feed(self, data: bytes) -> None: ...
-    def finish(self) -> tuple[str, str] | None: ...
-
-
 @asynccontextmanager
 async def receive(request: Request, *, limit: int) -> AsyncIterator[Upload]:
-    """The request's file. Raises `UnknownFileType`, `FileMissing`, `FileTooLarge`, `BadFile`."""
+    """The request's file. Raises `UnknownFileType`, `FileMissing`, `FileTooLarge`, `BrokenForm`, `SeveralFiles`."""
     given = request.headers.get("content-type", "")
     media = EmailMessage()
     media["content-type"] = given or "application/octet-stream"
     content_type = media.get_content_type()
     with tempfile.NamedTemporaryFile(prefix="lectern-job-") as out:
-        spool = Spool(out, limit=limit)
+        spool = Spool(out, limit=limit, refuse=lambda: FileTooLarge(f"The file is larger than {limit} bytes."))
         if content_type == "multipart/form-data":
-            format_ = await _receive_form(request, given, spool)
+            format_ = await _receive_form(request, spool)
         elif content_type in _TYPES:
             format_ = _TYPES[content_type]
-            async for data in _steps(request):
+            async for data in steps(request):
                 await asyncio.to_thread(spool.write, data)
         else:
             raise UnknownFileType
@@ -79,25 +54,14 @@ async def receive(request: Request, *, limit: int) -> AsyncIterator[Upload]:
         yield Upload(Path(out.name), format_, spool.digest)
 
 
-async def _steps(request: Request) -> AsyncIterator[bytes]:
-    held = bytearray()
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) >= _STEP:
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)
-
-
-async def _receive_form(request: Request, content_type: str, spool: Spool) -> Format:
-    form = await asyncio.to_thread(_open_form, content_type, spool)
-    async for data in _steps(request):
+async def _receive_form(request: Request, spool: Spool) -> Format:
+    form = await open_form(request, spool.write)
+    async for data in steps(request):
         await asyncio.to_thread(form.feed, data)
     found = form.finish()
     if found is None:
         raise FileMissing
-    name, part_type = found
+    name, part_type = found.name, found.content_type
     if name.lower().endswith((".json", ".ndjson", ".jsonl")):
         return Format.JSON
     if name.lower().endswith(".csv") or part_type in ("", "application/octet-stream", "text/plain"):
@@ -105,12 +69,3 @@ async def _receive_form(request: Request, content_type: str, spool: Spool) -> Fo
     if part_type in _TYPES:
         return _TYPES[part_type]
     raise UnknownFileType
-
-
-def _open_form(content_type: str, spool: Spool) -> _Form:
-    from enrollment.jobs.forms import FileForm  # noqa: PLC0415 - needed by forms alone; see there
-
-    try:
-        return FileForm(content_type, spool)
-    except ValueError as error:
-        raise BadFile("The form cannot be read.") from error

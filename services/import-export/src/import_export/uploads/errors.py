@@ -15,18 +15,6 @@ class WrongFormat(Invalid):
     code = "wrong_format"
 
 
-class SeveralFiles(Invalid):
-    """One archive at a time: the form holds several files."""
-
-    code = "several_files"
-
-
-class BrokenForm(Invalid):
-    """The multipart form is cut short or malformed."""
-
-    code = "malformed_form"
-
-
 class EmptyUpload(Invalid):
     """The uploaded archive is empty."""
 

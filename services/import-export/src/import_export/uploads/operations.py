@@ -1,16 +1,16 @@
 """Stream a request's body to a spool file, never more of it in memory than one step."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Literal
 
 from starlette.requests import Request
 
+from common.uploads import Spool, open_form, steps
 from import_export.settings import Settings
 from import_export.spool import spool_folder
 from import_export.uploads.errors import (
@@ -36,7 +36,7 @@ RAW_TYPES = frozenset(
         "application/octet-stream",
     }
 )
-STEP = 512 * 1024
+_HEAD = 512
 ArchiveKind = Literal["gzip", "tar", "zip"]
 
 
@@ -52,35 +52,21 @@ class Upload:
     head: bytes = b""
 
 
-class Form(Protocol):
-    """What `import_export.uploads.forms` reads a multipart body with."""
-
-    def feed(self, data: bytes) -> None: ...
-    def finish(self) -> str | None: ...
-    def fields(self) -> Mapping[str, str]: ...
-
-
-class Spool:
-    """Writes and measures; refuses what is too large at the first byte too many."""
+class ArchiveSpool(Spool):
+    """Keeps the beginning, which says what kind of archive it is."""
 
     def __init__(self, out: IO[bytes], *, limit: int) -> None:
-        self._out, self._limit = out, limit
-        self._sha = hashlib.sha256()
-        self.size = 0
+        super().__init__(out, limit=limit, refuse=lambda: too_large(limit))
         self.head = b""
 
     def write(self, data: bytes) -> None:
-        self.size += len(data)
-        if self.size > self._limit:
-            raise UploadTooLarge(f"The uploaded archive is larger than {self._limit} bytes.")
-        if len(self.head) < 512:
-            self.head += bytes(data[: 512 - len(self.head)])
-        self._sha.update(data)
-        self._out.write(data)
+        super().write(data)
+        if len(self.head) < _HEAD:
+            self.head += bytes(data[: _HEAD - len(self.head)])
 
-    @property
-    def digest(self) -> str:
-        return self._sha.hexdigest()
+
+def too_large(limit: int) -> UploadTooLarge:
+    return UploadTooLarge(f"The uploaded archive is larger than {limit} bytes.")
 
 
 def kind_of(head: bytes) -> ArchiveKind:
@@ -121,11 +107,11 @@ async def receive_body(
     length = request.headers.get("content-length", "")
     # a form is somewhat longer than the file in it; the exact measure is taken while it streams
     if length.isdecimal() and int(length) > settings.max_upload_bytes + 1024 * 1024:
-        raise UploadTooLarge(f"The uploaded archive is larger than {settings.max_upload_bytes} bytes.")
+        raise too_large(settings.max_upload_bytes)
     with spool_folder(settings, "upload-") as folder:
         path = folder / "file"
         with path.open("wb") as out:
-            spool = Spool(out, limit=settings.max_upload_bytes)
+            spool = ArchiveSpool(out, limit=settings.max_upload_bytes)
             if media.get_content_type() == "multipart/form-data":
                 filename, fields = await _receive_form(request, spool, form_names)
             elif media.get_content_type() in RAW_TYPES:
@@ -147,20 +133,8 @@ def default_filename(kind: ArchiveKind = "gzip") -> str:
     return "course.zip" if kind == "zip" else "course.tar.gz"
 
 
-async def _steps(request: Request) -> AsyncIterator[bytes]:
-    """The body in pieces worth a change of thread."""
-    held = bytearray()
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) >= STEP:
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)
-
-
 async def _receive_raw(request: Request, spool: Spool) -> tuple[str, Mapping[str, str]]:
-    async for data in _steps(request):
+    async for data in steps(request):
         await asyncio.to_thread(spool.write, data)
     disposition = EmailMessage()
     disposition["content-disposition"] = request.headers.get("content-disposition") or "attachment"
@@ -168,18 +142,12 @@ async def _receive_raw(request: Request, spool: Spool) -> tuple[str, Mapping[str
 
 
 async def _receive_form(request: Request, spool: Spool, form_names: Sequence[str]) -> tuple[str, Mapping[str, str]]:
-    form = await asyncio.to_thread(_open_form, request.headers["content-type"], spool, tuple(form_names))
-    async for data in _steps(request):
+    form = await open_form(request, spool.write, files=FILE_FIELDS, fields=form_names)
+    async for data in steps(request):
         await asyncio.to_thread(form.feed, data)
-    filename = form.finish()
-    if filename is None:
+    found = form.finish()
+    if found is None:
         raise MissingFile
-    if not filename:
+    if not found.name:
         raise WrongFormat
-    return filename, form.fields()
-
-
-def _open_form(content_type: str, spool: Spool, form_names: tuple[str, ...]) -> Form:
-    from import_export.uploads.forms import MultipartForm  # noqa: PLC0415 - needed by forms alone; see there
-
-    return MultipartForm(content_type, spool, files=FILE_FIELDS, names=form_names)
+    return found.name, form.fields()

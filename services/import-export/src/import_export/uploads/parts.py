@@ -21,7 +21,7 @@ from import_export.spool import spool_folder
 from import_export.tasks.litter import note_litter
 from import_export.uploads.errors import BadContentRange, PartsDisagree, PartsMissing, TooManyParts, UploadTooLarge
 from import_export.uploads.models import PARTS, Part, PartialUpload, Range, part_key
-from import_export.uploads.operations import Spool, Upload
+from import_export.uploads.operations import ArchiveSpool, Upload
 
 MAX_PARTS = 10_000
 KEPT = timedelta(days=1)
@@ -96,7 +96,7 @@ async def whole_upload(resources: Resources, settings: Settings, row: PartialUpl
     with spool_folder(settings, "upload-") as folder:
         path = folder / "file"
         with path.open("wb") as out:
-            spool = Spool(out, limit=settings.max_upload_bytes)
+            spool = ArchiveSpool(out, limit=settings.max_upload_bytes)
             try:
                 for key in row.keys:
                     await _append(resources.blobs, key, spool)
@@ -105,7 +105,7 @@ async def whole_upload(resources: Resources, settings: Settings, row: PartialUpl
         yield Upload(path, row.filename, spool.size, spool.digest, {}, spool.head)
 
 
-async def _append(blobs: BlobStore, key: str, spool: Spool) -> None:
+async def _append(blobs: BlobStore, key: str, spool: ArchiveSpool) -> None:
     async for data in blobs.stream(key):
         await asyncio.to_thread(spool.write, data)
 

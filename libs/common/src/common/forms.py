@@ -1,31 +1,32 @@
-"""A multipart form whose file goes straight to the spool. Imported at the first form, see `receive_upload`."""
+"""A multipart form whose file goes straight to a sink. Imported at the first form: the parser is not needed before."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
+from typing import Final
 
-from import_export.uploads.errors import BrokenForm, SeveralFiles
-from import_export.uploads.operations import Spool
+from common.uploads import BrokenForm, FormFile, SeveralFiles, UnexpectedPart, Write
 
 # The parser's package imports smart_open, for a target that is not used here, and smart_open imports every cloud SDK it
 # finds: up to 25 MB and half a second. While the package is imported, an empty module stands in for it.
 _stands_in = ModuleType("smart_open")
 sys.modules.setdefault("smart_open", _stands_in)
 from streaming_form_data import ParseFailedException, StreamingFormDataParser  # noqa: E402
+from streaming_form_data.parser import UnexpectedPartException  # noqa: E402
 from streaming_form_data.targets import BaseTarget  # noqa: E402
 
 if sys.modules["smart_open"] is _stands_in:
     del sys.modules["smart_open"]
 
-MAX_FIELD = 8 * 1024
+MAX_FIELD: Final = 8 * 1024
 
 
 class _File(BaseTarget):  # type: ignore[misc]
-    """One of the names the archive may come under; they share the spool, so only one may be used."""
+    """One of the names that the file may come under; they share the sink, so only one may be used."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, named: Callable[[str], None] | None, write: Write) -> None:
         super().__init__()
-        self._spool = spool
+        self._named, self._write = named, write
         self.starts = 0
         self.is_complete = False
 
@@ -33,9 +34,11 @@ class _File(BaseTarget):  # type: ignore[misc]
         self.starts += 1
         if self.starts > 1:
             raise SeveralFiles
+        if self._named is not None:
+            self._named(self.multipart_filename or "")
 
     def on_data_received(self, chunk: bytes) -> None:
-        self._spool.write(chunk)
+        self._write(chunk)
 
     def on_finish(self) -> None:
         self.is_complete = True
@@ -59,37 +62,44 @@ class _Field(BaseTarget):  # type: ignore[misc]
 
 
 class MultipartForm:
-    """Feed it the body, then ask for the file's name and the fields."""
+    """Feed it the body, then ask for the file and the fields; `common.uploads.Form` says what is raised."""
 
-    def __init__(self, content_type: str, spool: Spool, *, files: Sequence[str], names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        content_type: str,
+        write: Write,
+        *,
+        files: Sequence[str],
+        fields: Sequence[str],
+        named: Callable[[str], None] | None,
+        only_file: bool,
+    ) -> None:
         try:
-            self._parser = StreamingFormDataParser({"Content-Type": content_type})
-        except ParseFailedException as error:
+            self._parser = StreamingFormDataParser({"Content-Type": content_type}, strict=only_file)
+        except (ParseFailedException, ValueError) as error:
             raise BrokenForm from error
-        self._files = [_File(spool) for _ in files]
-        self._fields = [_Field(name) for name in names]
-        for name, target in zip(files, self._files, strict=True):
+        self._files = [_File(named, write) for _ in files]
+        self._fields = [_Field(name) for name in fields]
+        for name, target in [*zip(files, self._files, strict=True), *((field.name, field) for field in self._fields)]:
             self._parser.register(name, target)
-        for field in self._fields:
-            self._parser.register(field.name, field)
 
     def feed(self, data: bytes) -> None:
-        """Raises `BrokenForm`, `SeveralFiles`, `UploadTooLarge`."""
         try:
             self._parser.data_received(data)
-        except ParseFailedException as error:
+        except UnexpectedPartException as error:
+            raise UnexpectedPart(str(error.part_name)) from error
+        except (ParseFailedException, UnicodeError) as error:
             raise BrokenForm from error
         if sum(file.starts for file in self._files) > 1:
             raise SeveralFiles
 
-    def finish(self) -> str | None:
-        """The file's name, empty when the part has none; None when the form holds no file. Raises `BrokenForm`."""
+    def finish(self) -> FormFile | None:
         started = next((file for file in self._files if file.starts), None)
         if started is None:
             return None
         if not started.is_complete:
             raise BrokenForm
-        return started.multipart_filename or ""
+        return FormFile(started.multipart_filename or "", started.multipart_content_type or "")
 
     def fields(self) -> Mapping[str, str]:
         return {
