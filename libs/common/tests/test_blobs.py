@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.blobs import BadBlobKey, BlobMissing, LocalBlobs, asset_key, exists, open_blobs, put_file
+from common.blobs import BadBlobKey, BlobMissing, LocalBlobs, asset_key, exists, open_blobs, put_file, take_file
 
 
 @pytest.fixture
@@ -26,23 +26,39 @@ async def test_what_is_put_is_read_back_whole_and_in_parts(store, tmp_path):
     assert await store.list_keys("uploads") == ["uploads/two"]
 
 
-async def test_a_file_is_taken_over_and_its_folder_may_go(store, tmp_path):
-    source = tmp_path / "source"
-    source.write_bytes(b"data")
-    for _ in range(2):
-        await store.take_file("uploads/three", source)
-    source.unlink()
-    assert await store.get_bytes("uploads/three") == b"data"
-    assert [path.name for path in (tmp_path / "blobs/uploads").iterdir()] == ["three"]
+async def test_files_are_taken_over_and_take_the_place_of_those_before(store, tmp_path):
+    for number in range(2):
+        sources = {}
+        for name in ("three", "four"):
+            sources[f"uploads/{name}"] = tmp_path / name
+            (tmp_path / name).write_bytes(f"{name} {number}".encode())
+        await store.take_files(sources)
+        assert not any(source.exists() for source in sources.values())
+    assert await store.get_bytes("uploads/three") == b"three 1"
+    assert sorted(path.name for path in (tmp_path / "blobs/uploads").iterdir()) == ["four", "three"]
 
 
-async def test_a_file_of_another_disk_is_copied(store):
-    shm = "/dev/shm"
-    with tempfile.NamedTemporaryFile(dir=shm) as other:
+async def test_a_file_of_another_disk_is_copied(store, tmp_path):
+    here = tmp_path / "here"
+    here.write_bytes(b"here")
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as other:
         other.write(b"other")
         other.flush()
-        await store.take_file("uploads/four", Path(other.name))
-    assert await store.get_bytes("uploads/four") == b"other"
+        await store.take_files({"uploads/there": Path(other.name), "uploads/here": here})
+        await take_file(store, "uploads/again", Path(other.name))
+    assert [await store.get_bytes(f"uploads/{name}") for name in ("there", "again", "here")] == [
+        b"other",
+        b"other",
+        b"here",
+    ]
+
+
+async def test_the_sizes_of_many_are_asked_at_once(store):
+    await store.put_bytes("assets/aa/one", b"1")
+    await store.put_bytes("assets/bb/four", b"1234")
+    keys = ["assets/aa/one", "assets/aa/none", "assets/bb/four"]
+    assert await store.sizes(keys) == [1, None, 4]
+    assert await store.sizes([]) == []
 
 
 async def test_a_missing_blob_is_said_so(store):

@@ -6,14 +6,16 @@ import os
 import re
 import shutil
 import tempfile
-import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 _KEY = re.compile(r"[a-z]+(/[A-Za-z0-9._-]+)+\Z")
 CHUNK = 256 * 1024
+_FLUSHERS = 8
+_ASKERS = 16
 
 
 class BlobStore(Protocol):
@@ -24,11 +26,12 @@ class BlobStore(Protocol):
 
     async def put_bytes(self, key: str, data: bytes) -> None: ...
     async def put_files(self, files: Mapping[str, Path]) -> None: ...
-    async def take_file(self, key: str, path: Path) -> None: ...
+    async def take_files(self, files: Mapping[str, Path]) -> None: ...
     async def get_bytes(self, key: str) -> bytes: ...
     async def read_small(self, key: str, limit: int) -> tuple[int, bytes | None]: ...
     def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]: ...
     async def size(self, key: str) -> int | None: ...
+    async def sizes(self, keys: Sequence[str]) -> list[int | None]: ...
     async def delete(self, key: str) -> None: ...
     async def list_keys(self, prefix: str) -> list[str]: ...
     def local_path(self, key: str) -> Path | None: ...
@@ -61,6 +64,10 @@ async def put_file(store: BlobStore, key: str, path: Path) -> None:
     await store.put_files({key: path})
 
 
+async def take_file(store: BlobStore, key: str, path: Path) -> None:
+    await store.take_files({key: path})
+
+
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:
     """In the kernel where both lie on one kind of disk, else by hand."""
     left = os.fstat(source.fileno()).st_size
@@ -73,6 +80,23 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> None:
         source.seek(0)
         target.seek(0)
         shutil.copyfileobj(source, target, CHUNK)
+
+
+def _flush(paths: Collection[Path]) -> None:
+    """Onto the disk, several at a time: each waits for the disk, which joins what waits together."""
+    if len(paths) == 1:
+        _flush_one(next(iter(paths)))
+    elif paths:
+        with ThreadPoolExecutor(min(_FLUSHERS, len(paths))) as threads:
+            list(threads.map(_flush_one, paths))
+
+
+def _flush_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class LocalBlobs:
@@ -118,12 +142,7 @@ class LocalBlobs:
                 written.append((Path(name), target))
                 with os.fdopen(descriptor, "wb") as out, source.open("rb") as data:
                     _copy(data, out)
-            for temporary, _ in written:
-                descriptor = os.open(temporary, os.O_RDONLY)
-                try:
-                    os.fdatasync(descriptor)
-                finally:
-                    os.close(descriptor)
+            _flush([temporary for temporary, _ in written])
             for temporary, target in written:
                 temporary.replace(target)
         except BaseException:
@@ -131,29 +150,24 @@ class LocalBlobs:
                 temporary.unlink(missing_ok=True)
             raise
 
-    async def take_file(self, key: str, path: Path) -> None:
-        """Put a file whose writer is done with it: where both lie on one disk it gets a second name, and no copy."""
-        await asyncio.to_thread(self._take_file, key, path)
+    async def take_files(self, files: Mapping[str, Path]) -> None:
+        """Put files whose writer is done with them: those on the store's own disk are moved, and not copied."""
+        await asyncio.to_thread(self._take_files, files)
 
-    def _take_file(self, key: str, path: Path) -> None:
-        target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        name = target.with_name(f".new-{uuid.uuid4().hex}")
-        try:
-            os.link(path, name)
-        except OSError:
-            self._put_files({key: path})
-            return
-        try:
-            descriptor = os.open(name, os.O_RDONLY)
+    def _take_files(self, files: Mapping[str, Path]) -> None:
+        targets = {self._path(key): (key, source) for key, source in files.items()}
+        for folder in {target.parent for target in targets}:
+            folder.mkdir(parents=True, exist_ok=True)
+        _flush(list(files.values()))
+        elsewhere: dict[str, Path] = {}
+        for target, (key, source) in targets.items():
             try:
-                os.fdatasync(descriptor)
-            finally:
-                os.close(descriptor)
-            name.replace(target)
-        finally:
-            # also after a replace: two names of one file are left as they are
-            name.unlink(missing_ok=True)
+                source.replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                elsewhere[key] = source
+        self._put_files(elsewhere)
 
     async def get_bytes(self, key: str) -> bytes:
         try:
@@ -192,8 +206,15 @@ class LocalBlobs:
                 yield data
 
     async def size(self, key: str) -> int | None:
+        return await asyncio.to_thread(self._size, key)
+
+    async def sizes(self, keys: Sequence[str]) -> list[int | None]:
+        """Of many blobs at one change of thread."""
+        return await asyncio.to_thread(lambda: [self._size(key) for key in keys])
+
+    def _size(self, key: str) -> int | None:
         try:
-            return (await asyncio.to_thread(self._path(key).stat)).st_size
+            return self._path(key).stat().st_size
         except FileNotFoundError:
             return None
 
@@ -239,8 +260,8 @@ class ObjectBlobs:
             for key, path in files.items():
                 group.create_task(put(key, path))
 
-    async def take_file(self, key: str, path: Path) -> None:
-        await self.put_files({key: path})
+    async def take_files(self, files: Mapping[str, Path]) -> None:
+        await self.put_files(files)
 
     async def get_bytes(self, key: str) -> bytes:
         try:
@@ -275,6 +296,15 @@ class ObjectBlobs:
         except FileNotFoundError:
             return None
         return int(meta["size"])
+
+    async def sizes(self, keys: Sequence[str]) -> list[int | None]:
+        limit = asyncio.Semaphore(_ASKERS)
+
+        async def size(key: str) -> int | None:
+            async with limit:
+                return await self.size(key)
+
+        return await asyncio.gather(*map(size, keys))
 
     async def delete(self, key: str) -> None:
         try:

@@ -35,8 +35,9 @@ class ParseAnswer:
     message: str | None = None
     member: str | None = None
     snapshot: Path | None = None
+    snapshot_digest: str | None = None
+    """The SHA-256 of its bytes."""
     assets: dict[str, SpooledAsset] = field(default_factory=dict)
-    archive_digest: str | None = None
     round_trip: dict[str, object] | None = None
     """What `olx.round_trip` found, where it was asked for."""
 
@@ -164,7 +165,7 @@ def _read_answer(line: bytes) -> ParseAnswer:
         member=answer.get("member"),
         snapshot=Path(answer["snapshot"]) if answer["ok"] else None,
         assets={digest: SpooledAsset(Path(asset["path"]), asset["size"]) for digest, asset in assets.items()},
-        archive_digest=answer.get("archive_digest"),
+        snapshot_digest=answer.get("snapshot_digest"),
         round_trip=answer.get("round_trip"),
     )
 

@@ -27,7 +27,6 @@ from olx.snapshot import to_snapshot
 Answer = dict[str, object]
 
 _FORBIDDEN_EVENTS: Final = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "ctypes.")
-_READ_BYTES: Final = 1 << 20
 
 
 class BadRequest(ValueError):
@@ -52,7 +51,6 @@ def answer_request(line: bytes) -> Answer:
 def _read(request: "_Request", report: Report, answer: Answer) -> None:
     spool = request.spool
     try:
-        answer["archive_digest"] = _digest_of(request.archive)
         course, _ = read_course_archive(
             request.archive,
             spool,
@@ -65,7 +63,8 @@ def _read(request: "_Request", report: Report, answer: Answer) -> None:
         snapshot = orjson.dumps(document)
         if request.round_trip:
             answer["round_trip"] = round_trip(document).to_json()
-        path = spool / f"snapshot-{hashlib.sha256(snapshot).hexdigest()[:16]}.json"
+        digest = hashlib.sha256(snapshot).hexdigest()
+        path = spool / f"snapshot-{digest[:16]}.json"
         path.write_bytes(snapshot)
         assets = {
             asset.digest: {"path": str(spool / asset.digest), "size": asset.size} for asset in course.assets.values()
@@ -75,7 +74,13 @@ def _read(request: "_Request", report: Report, answer: Answer) -> None:
         raise ArchiveRefused("too_much_memory") from error
     except OSError as error:
         raise ArchiveRefused("spool_failed", f"The reader could not read or store: {error.strerror}") from error
-    answer |= {"ok": True, "snapshot": str(path), "report": report.to_json(), "assets": assets}
+    answer |= {
+        "ok": True,
+        "snapshot": str(path),
+        "snapshot_digest": digest,
+        "report": report.to_json(),
+        "assets": assets,
+    }
 
 
 class _Request:
@@ -103,11 +108,6 @@ def _read_request(line: bytes) -> _Request:
     if not isinstance(given, dict):
         raise BadRequest("not an object")
     return _Request(given)
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _forget_others(spool: Path, wanted: set[str]) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import io
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
 
 from common.testing.identity import a_caller
 from common.testing.waiting import until
-from content.thumbnails.operations import draw_waiting, keep_drawing
+from content.thumbnails.operations import draw_waiting, give_way, keep_drawing
 
 ADMIN = a_caller("admin", staff=True)
 LIST = "/assets/course-v1:Org+Demo+1"
@@ -86,3 +89,11 @@ async def test_the_lock_of_a_file_is_its_thumbnails_too(client, course):
     assert (await client.get(f"{T}red-again-png.jpg")).status_code == 403
     answer = await client.get(f"{T}red-again-png.jpg", ADMIN)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, no-cache, no-store")
+
+
+async def test_drawing_in_the_background_takes_what_nobody_else_wants_of_the_processor():
+    """The thread's own priority is the least there is, and that of the process stays as it was."""
+    loop, before = asyncio.get_running_loop(), os.getpriority(os.PRIO_PROCESS, 0)
+    with ThreadPoolExecutor(1, initializer=give_way) as threads:
+        there = await loop.run_in_executor(threads, lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert (there, os.getpriority(os.PRIO_PROCESS, 0)) == (19, before)

@@ -26,6 +26,7 @@ from import_export.exports.operations import settle_export
 from import_export.imports.operations import settle_catalogue, settle_import
 from import_export.inspections.operations import settle_inspection
 from import_export.settings import Settings
+from import_export.tasks.litter import forget_snapshots
 from import_export.tasks.models import Kind
 from import_export.tasks.queries import find_job_of_command
 from import_export.tasks.replies import CommandCompleted
@@ -50,7 +51,10 @@ async def hear_courses(session: AsyncSession, messages: Sequence[Message]) -> No
 
 async def hear_deletions(session: AsyncSession, messages: Sequence[Message]) -> None:
     """`content.course.deleted`."""
-    await store_deletions(session, [message.parse(CourseDeleted) for message in messages])
+    facts = [message.parse(CourseDeleted) for message in messages]
+    await store_deletions(session, facts)
+    # its files may be swept: the same archive, should it come again, has to be read again
+    await forget_snapshots(session, courses=sorted({fact.course_id for fact in facts}))
 
 
 async def hear_teams(session: AsyncSession, messages: Sequence[Message]) -> None:
@@ -74,7 +78,9 @@ async def hear_catalogue(session: AsyncSession, messages: Sequence[Message]) -> 
     await settle_catalogue(session, news, now=datetime.now(UTC))
 
 
-async def hear_outcomes(session: AsyncSession, messages: Sequence[Message], *, patience: timedelta) -> None:
+async def hear_outcomes(
+    session: AsyncSession, messages: Sequence[Message], *, patience: timedelta, attempts: int
+) -> None:
     """`content.command.completed`: the outcomes of our commands, among those of others'."""
     now = datetime.now(UTC)
     # in the order of the courses, as the catalogue's news are handled: two transactions that meet lock rows alike
@@ -84,7 +90,7 @@ async def hear_outcomes(session: AsyncSession, messages: Sequence[Message], *, p
         if job is None:
             continue
         if job.kind == Kind.IMPORT:
-            await settle_import(session, job, reply, now=now, patience=patience)
+            await settle_import(session, job, reply, now=now, patience=patience, attempts=attempts)
         elif job.kind == Kind.INSPECTION:
             await settle_inspection(session, job, reply, now=now)
         else:
@@ -93,10 +99,12 @@ async def hear_outcomes(session: AsyncSession, messages: Sequence[Message], *, p
 
 def subscriptions(resources: Resources) -> Sequence[Subscription]:
     settings = resources.settings
-    patience = timedelta(seconds=settings.catalogue_seconds if isinstance(settings, Settings) else 5)
+    if not isinstance(settings, Settings):
+        raise TypeError(settings)
+    patience, attempts = timedelta(seconds=settings.catalogue_seconds), settings.job_attempts
 
     async def outcomes(session: AsyncSession, messages: Sequence[Message]) -> None:
-        await hear_outcomes(session, messages, patience=patience)
+        await hear_outcomes(session, messages, patience=patience, attempts=attempts)
 
     return [
         Subscription(

@@ -182,7 +182,7 @@ async def sweep_uploads(resources: Resources, *, now: datetime) -> int:
     if not old:
         return 0
     async with resources.sessions.begin() as session:
-        query = select(Job.id).where(Job.id.in_(old), Job.phase.in_(("fetching", "queued", "working")))
+        query = select(Job.id).where(Job.id.in_(old), Job.phase.in_(("fetching", "queued", "working", "asked")))
         needed = set(await session.scalars(query))
         leaving = [key for job_id, key in old.items() if job_id not in needed]
         await note_litter(session, leaving)

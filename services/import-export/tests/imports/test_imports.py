@@ -189,6 +189,63 @@ async def test_bytes_that_were_known_and_are_forgotten_before_their_turn_are_ask
     assert (await system.http.ended(third))["error"]["code"] == "upload_gone"
 
 
+PICTURE = asset_key(hashlib.sha256(b"\x89PNG not really").hexdigest())
+SWEPT = {"code": "asset_missing", "message": "The bytes of a.png are not in the blob store."}
+
+
+async def test_files_swept_before_content_came_to_them_are_stored_again(system, archive):
+    task_id = await begun(system, archive)
+    first = await system.content.asked()
+    await system.resources.blobs.delete(PICTURE)
+    await system.content.reply(first, "rejected", **SWEPT)
+    second = await system.content.asked(2)
+    assert second["command_id"] != first["command_id"]
+    assert (second["course_id"], second["source"]) == (first["course_id"], first["source"])
+    assert await system.resources.blobs.size(PICTURE) == 15
+    await clear_litter(system.resources)
+    assert await system.resources.blobs.size(second["snapshot"]) is not None
+    await system.content.reply(second, version=None)
+    assert (await system.http.ended(task_id))["state"] == "Succeeded"
+    assert await system.resources.blobs.size(f"uploads/{task_id}") is None
+
+
+async def test_files_that_are_gone_every_time_end_the_import(system, archive):
+    task_id = await begun(system, archive)
+    for count in (1, 2, 3):
+        await system.content.reply(await system.content.asked(count), "rejected", **SWEPT)
+    task = await system.http.ended(task_id)
+    assert (task["state"], task["error"]["code"]) == ("Failed", "asset_missing")
+    assert len(system.content.commands) == 3
+
+
+async def test_known_bytes_whose_files_are_gone_are_read_when_they_come_again(system, archive):
+    """Their upload was not kept, since they were known: the caller is asked for them, and this once is enough."""
+    await system.http.ended(await succeeded(system, archive, 1))
+    second = await begun(system, archive)
+    await system.resources.blobs.delete(PICTURE)
+    await system.content.reply(await system.content.asked(2), "rejected", **SWEPT)
+    assert (await system.http.ended(second))["error"]["code"] == "upload_gone"
+    third = await begun(system, archive)
+    command = await system.content.asked(3)
+    assert command["snapshot"] == f"snapshots/{third}"
+    assert await system.resources.blobs.size(PICTURE) == 15
+    await system.content.reply(command, version=None)
+    assert (await system.http.ended(third))["state"] == "Succeeded"
+
+
+async def test_what_was_read_for_a_course_that_is_deleted_is_forgotten(system, archive):
+    first = await succeeded(system, archive, 1)
+    await system.http.ended(first)
+    await system.content.announce("content.course.deleted.v1", {"course_id": COURSE, "version": 9, "deleted": True})
+    query = "select true from job where snapshot is null"
+    await until(lambda: system.db.fetchval(query), what="the deletion to be heard")
+    second = await begun(system, archive)
+    command = await system.content.asked(2)
+    assert command["snapshot"] == f"snapshots/{second}"
+    await system.content.reply(command, version=None)
+    assert (await system.http.ended(second))["state"] == "Succeeded"
+
+
 @pytest.mark.parametrize("difference", ["links", "course", "dry_run", "snapshot"])
 async def test_what_was_read_otherwise_or_is_gone_is_read_again(system, archive, difference):
     options = {"dry_run": "true"} if difference == "dry_run" else {}

@@ -258,14 +258,8 @@ async def _secure_assets(connection: asyncpg.Connection, blobs: BlobStore, plan:
     digests = {str(asset["digest"]): block_id for block_id, asset in said.items()}
     await connection.execute(_CLAIM, [bytes.fromhex(digest) for digest in digests])
     await want_thumbnails(connection, (asset["digest"] for asset in said.values() if is_drawn(_type_of(asset))))
-    limit = asyncio.Semaphore(16)
-
-    async def missing(digest: str) -> str | None:
-        async with limit:
-            return None if await blobs.size(asset_key(digest)) is not None else digest
-
-    for digest in await asyncio.gather(*map(missing, digests)):
-        if digest is not None:
+    for digest, size in zip(digests, await blobs.sizes([asset_key(digest) for digest in digests]), strict=True):
+        if size is None:
             raise AssetMissing(
                 f"The bytes of {digests[digest].partition('@')[2]} ({digest}) are not in the blob store."
             )

@@ -14,7 +14,7 @@ from import_export.courses.models import Standing
 from import_export.courses.queries import require_author
 from import_export.exports.errors import ExportFailed, ExportForbidden, NothingToExport
 from import_export.exports.models import Archive, Choice
-from import_export.exports.operations import forget_archive, start_export, touch_archive
+from import_export.exports.operations import TOUCHED_ANEW_AFTER, forget_archive, start_export, touch_archive
 from import_export.exports.pages import export_page
 from import_export.exports.queries import find_archive
 from import_export.exports.schemas import read_choice, wanted_form
@@ -102,12 +102,13 @@ async def _result(resources: Resources, job: Job) -> Archive | None:
 
 
 async def _send(request: Request, resources: Resources, archive: Archive) -> Response | None:
-    sent = await send_archive(request, resources.blobs, archive)
-    async with resources.sessions.begin() as session:
-        if sent is None:
-            await forget_archive(session, archive.key)
-        else:
-            await touch_archive(session, archive.key, now=datetime.now(UTC))
+    sent, now = await send_archive(request, resources.blobs, archive), datetime.now(UTC)
+    if sent is None or archive.used_at < now - TOUCHED_ANEW_AFTER:
+        async with resources.sessions.begin() as session:
+            if sent is None:
+                await forget_archive(session, archive.key)
+            else:
+                await touch_archive(session, archive.key, now=now)
     return sent
 
 

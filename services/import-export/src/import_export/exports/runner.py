@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import orjson
 
-from common.blobs import BlobStore, asset_key
+from common.blobs import BlobStore, asset_key, take_file
 from common.keys import CourseKey
 from import_export.exports.operations import keep_archive, make_room
 from import_export.settings import Settings
@@ -42,7 +42,7 @@ class Exporter:
             files = await local_assets(blobs, snapshot, folder)
             target = folder / "archive"
             size = await asyncio.to_thread(build, snapshot, files, target)
-            await blobs.take_file(blob, target)
+            await take_file(blobs, blob, target)
         async with held.row() as (session, row):
             superfluous = await keep_archive(
                 session,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
 from common import idempotency
-from common.blobs import exists
+from common.blobs import exists, take_file
 from common.errors import Refusal
 from common.identity import Caller, request_base
 from common.messaging import crash
@@ -174,7 +174,7 @@ class Beginning:
         begun = self._begun(new_job_id(), upload.filename)
         upload_key = f"uploads/{begun.task_id}"
         if earlier is None:
-            await self.resources.blobs.take_file(upload_key, upload.path)
+            await take_file(self.resources.blobs, upload_key, upload.path)
         try:
             async with self.resources.sessions.begin() as session:
                 first = await self._claim(session, begun, upload, asked)

@@ -15,6 +15,7 @@ from import_export.courses.operations import CatalogueCourse, catalogue_content_
 from import_export.events import ImportCourse, Requester, Source, UnchangedAt
 from import_export.imports.errors import ImportInProgress, SnapshotSuperseded
 from import_export.imports.queries import find_import_under_way
+from import_export.tasks.litter import forget_snapshots
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.operations import aggregate, finish_job, make_job
 from import_export.tasks.queries import list_jobs_awaiting_catalogue, lock_course
@@ -122,10 +123,24 @@ async def ask_again(session: AsyncSession, job: Job, *, now: datetime) -> None:
         outbox.record(session, command, aggregate=aggregate(job), version=job.next_revision())
 
 
+async def read_again(session: AsyncSession, job: Job) -> None:
+    """Back to the workers, with the upload: files that were in the store when they were looked for are swept since."""
+    if job.snapshot and job.snapshot != job.snapshot_key:
+        await forget_snapshots(session, keys=[job.snapshot])
+    job.snapshot = job.snapshot_digest = None
+    job.phase, job.state, job.stage, job.percent = Phase.QUEUED.value, State.RETRYING.value, "Reading again", 5
+    job.wake_at = None
+    await announce_change(session)
+
+
 async def settle_import(
-    session: AsyncSession, job: Job, reply: CommandCompleted, *, now: datetime, patience: timedelta
+    session: AsyncSession, job: Job, reply: CommandCompleted, *, now: datetime, patience: timedelta, attempts: int
 ) -> None:
     """What content has done with the command; the caller holds the job's row."""
+    if reply.code == "asset_missing" and job.attempts < attempts:
+        job.updated_at = now
+        await read_again(session, job)
+        return
     # how much the archive holds is the reader's to say, what changed by it is content's
     job.counts = {**reply.counts, **job.counts}
     job.draft_guid, job.published_guid, job.content_version = reply.draft_guid, reply.published_guid, reply.version

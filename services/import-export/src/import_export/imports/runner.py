@@ -1,17 +1,15 @@
 """What a worker does with an import: read the archive, stage its files, send the command."""
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.blobs import BlobStore, asset_key, exists, put_file
+from common.blobs import BlobStore, asset_key, exists
 from import_export.imports.operations import send_import
 from import_export.imports.queries import find_same_archive, find_what_it_made
 from import_export.settings import Settings
 from import_export.spool import spool_folder
-from import_export.tasks.litter import note_litter
 from import_export.tasks.models import Json, State
 from import_export.tasks.operations import finish_job
 from import_export.tasks.worker import Held, JobFailed
@@ -20,7 +18,6 @@ from olx.parser_process import ParseAnswer, ParserProcess, SpooledAsset
 
 # Where the snapshot lies, the report, and the snapshot's SHA-256.
 Read = tuple[str, Json, str | None]
-_LOOKS = 32
 # The reader keeps its own time; it is killed only when it does not.
 PATIENCE_SECONDS = 15.0
 
@@ -60,11 +57,15 @@ class Importer:
                 now=datetime.now(UTC),
                 seconds=self._settings.command_seconds,
             )
-            await note_litter(session, [job.upload_key])
 
     async def _known(self, held: Held) -> Read | None:
-        """What reading these bytes gave before: known when they came, or read since by the job before this one."""
+        """What reading these bytes gave before: known when they came, or read since by the job before this one.
+
+        A job that has asked content before is back because files were gone: it has to store them anew.
+        """
         job = held.job
+        if job.command_id is not None:
+            return None
         if job.snapshot is None:
             async with held.resources.sessions() as session:
                 earlier = await find_same_archive(
@@ -96,15 +97,16 @@ class Importer:
             await finish_job(session, row, State.SUCCEEDED, now=datetime.now(UTC))
 
     async def _read(self, held: Held) -> Read:
-        job, blobs = held.job, held.resources.blobs
         with spool_folder(self._settings, "read-") as folder:
             answer, read = await self._parse(held, folder)
-            await held.progress(State.VERIFYING, "Storing files", 50)
-            await stage_assets(blobs, answer.assets)
-            snapshot = f"snapshots/{job.id}"
-            digest = await asyncio.to_thread(digest_of, read)
-            await put_file(blobs, snapshot, read)
-            return snapshot, answer.report, digest
+            snapshot = held.job.snapshot_key
+            staging = asyncio.ensure_future(stage(held.resources.blobs, answer.assets, {snapshot: read}))
+            try:
+                await held.progress(State.VERIFYING, "Storing files", 50)
+            finally:
+                # a thread goes on writing whatever becomes of the job, and needs the folder until it has ended
+                await staging
+            return snapshot, answer.report, answer.snapshot_digest
 
     async def _parse(self, held: Held, folder: Path) -> tuple[ParseAnswer, Path]:
         """The answer and the snapshot in it. Raises `JobFailed` with the reader's refusal."""
@@ -130,11 +132,6 @@ class Importer:
         return answer, answer.snapshot
 
 
-def digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def refuse_errors(report: Json) -> None:
     """`strict`: raises `JobFailed` when the report holds an error."""
     entries = report.get("entries")
@@ -157,18 +154,9 @@ async def fetch(blobs: BlobStore, key: str, target: Path) -> Path:
     return target
 
 
-async def stage_assets(blobs: BlobStore, assets: Mapping[str, SpooledAsset]) -> int:
-    """Put the files that the store does not hold yet; returns how many. Equal bytes are one blob."""
-    limit = asyncio.Semaphore(_LOOKS)
-
-    async def is_missing(digest: str, asset: SpooledAsset) -> bool:
-        async with limit:
-            return await blobs.size(asset_key(digest)) != asset.size
-
-    looks = await asyncio.gather(*(is_missing(digest, asset) for digest, asset in assets.items()))
-    missing = {
-        asset_key(digest): asset.path for (digest, asset), gone in zip(assets.items(), looks, strict=True) if gone
-    }
-    if missing:
-        await blobs.put_files(missing)
-    return len(missing)
+async def stage(blobs: BlobStore, assets: Mapping[str, SpooledAsset], others: Mapping[str, Path]) -> None:
+    """Put the files that the store does not hold yet, and the *others*. Equal bytes are one blob."""
+    named = {asset_key(digest): asset for digest, asset in assets.items()}
+    there = await blobs.sizes(list(named))
+    missing = {key: asset.path for (key, asset), size in zip(named.items(), there, strict=True) if size != asset.size}
+    await blobs.take_files(missing | dict(others))

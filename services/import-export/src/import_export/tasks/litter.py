@@ -1,6 +1,6 @@
 """Blobs nobody needs any more: noted in the transaction that ends their use, deleted once that is committed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,15 @@ _SUPERSEDED = text(
          where course_id = :course_id and kind = 'import' and phase = 'done' and snapshot <> :snapshot
          order by id for update)
        update job set snapshot = null from older where job.id = older.id returning older.snapshot"""
+)
+# index job_snapshot or job_course
+_FORGET_SNAPSHOTS = text(
+    """with known as (
+         select id, snapshot from job
+         where snapshot = any(cast(:keys as text[])) or course_id = any(cast(:courses as text[])) and phase = 'done'
+         order by id for update)
+       update job set snapshot = null from known where job.id = known.id and known.snapshot is not null
+       returning known.snapshot"""
 )
 _SOME = text("select key from leaving_blob order by key limit 200")
 _FORGET = text("delete from leaving_blob where key = any(cast(:keys as text[]))")
@@ -53,9 +62,17 @@ async def leave_behind(session: AsyncSession, job: Job) -> None:
             place = {"course_id": job.course_id, "snapshot": job.snapshot}
             keys |= set(await session.scalars(_SUPERSEDED, place))
     else:
-        keys |= {job.snapshot or f"snapshots/{job.id}", f"snapshots/{job.id}"}
+        keys |= {job.snapshot or job.snapshot_key, job.snapshot_key}
         job.snapshot = None
     await note_litter(session, keys)
+
+
+async def forget_snapshots(session: AsyncSession, *, keys: Sequence[str] = (), courses: Sequence[str] = ()) -> None:
+    """What was read of archives stands for their bytes no longer, since files it names may be swept."""
+    if keys or courses:
+        await session.flush()
+        left = await session.scalars(_FORGET_SNAPSHOTS, {"keys": list(keys), "courses": list(courses)})
+        await note_litter(session, left)
 
 
 async def clear_litter(resources: Resources) -> int:

@@ -103,6 +103,11 @@ class Job(Base):
         """Where the uploaded archive lies until it has been read."""
         return f"uploads/{self.id}"
 
+    @property
+    def snapshot_key(self) -> str:
+        """Where the snapshot lies that this job's own reading of its archive makes."""
+        return f"snapshots/{self.id}"
+
     def option(self, name: str) -> bool:
         return self.options.get(name) is True
 

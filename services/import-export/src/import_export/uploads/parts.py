@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.blobs import BlobMissing, BlobStore
+from common.blobs import BlobMissing, BlobStore, take_file
 from common.resources import Resources
 from import_export.settings import Settings
 from import_export.spool import spool_folder
@@ -64,7 +64,7 @@ async def store_part(
             raise PartsDisagree(received=row.received)
         if len(known) >= MAX_PARTS:
             raise TooManyParts
-        await resources.blobs.take_file(part_key(row.id, part.start), upload.path)
+        await take_file(resources.blobs, part_key(row.id, part.start), upload.path)
         row.parts = PARTS.dump_python([*known, part])
         row.received, row.updated_at = part.stop, now
     return row
