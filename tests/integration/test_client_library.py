@@ -1,8 +1,11 @@
 """What `lectern-client` offers to other teams' programs, against the running system."""
 
+import csv
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from api import finished, import_course, new_user, pack
@@ -15,6 +18,28 @@ async def course(admin, sample_course) -> str:
     key = f"course-v1:ClientX+C+{uuid.uuid4().hex[:8]}"
     await import_course(admin, key, pack(sample_course))
     return key
+
+
+Lectern = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def lectern(credentials: dict, tmp_path: Path) -> Lectern:
+    """The console command as a CI job has it: three variables, and nothing else of ours in its environment."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "LECTERN_URL": credentials["base_url"],
+        "LECTERN_CLIENT_ID": credentials["client_id"],
+        "LECTERN_CLIENT_SECRET": credentials["client_secret"],
+    }
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        program = "import sys; from lectern_client.cli import main; sys.argv[0] = 'lectern'; main()"
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=False)
+
+    return run
 
 
 async def test_commands_on_the_bus_have_an_outcome_for_each_item(admin, amqp, course):
@@ -39,30 +64,17 @@ async def test_commands_on_the_bus_have_an_outcome_for_each_item(admin, amqp, co
         assert refused.value.code == "command_id_reused"
 
 
-async def test_the_command_works_with_nothing_but_its_own_packages(credentials, sample_course, admin, tmp_path):
+async def test_the_command_works_with_nothing_but_its_own_packages(lectern, sample_course, admin, tmp_path):
     """A folder goes in, an archive comes out, and the exit codes say so."""
     key = f"course-v1:ClientX+C+{uuid.uuid4().hex[:8]}"
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(tmp_path),
-        "LECTERN_URL": credentials["base_url"],
-        "LECTERN_CLIENT_ID": credentials["client_id"],
-        "LECTERN_CLIENT_SECRET": credentials["client_secret"],
-    }
-
-    def lectern(*arguments: str) -> subprocess.CompletedProcess[str]:
-        program = "import sys; from lectern_client.cli import main; sys.argv[0] = 'lectern'; main()"
-        command = [sys.executable, "-c", program, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=False)
-
-    done = lectern("import", str(sample_course), key, "--strict", "--fail-on", "warning")
+    done = lectern("import", sample_course, key, "--strict", "--fail-on", "warning")
     assert done.returncode == 0, done.stderr
     assert "Succeeded" in done.stderr
-    done = lectern("export", key, "-o", str(tmp_path / "out.tar.gz"))
+    done = lectern("export", key, "-o", tmp_path / "out.tar.gz")
     assert done.returncode == 0, done.stderr
-    done = lectern("validate", str(tmp_path / "out.tar.gz"), "--fail-on", "warning")
+    done = lectern("validate", tmp_path / "out.tar.gz", "--fail-on", "warning")
     assert done.returncode == 0, done.stdout + done.stderr
-    done = lectern("import", str(tmp_path / "out.tar.gz"), "course-v1:ClientX+Other", "--dry-run")
+    done = lectern("import", tmp_path / "out.tar.gz", "course-v1:ClientX+Other", "--dry-run")
     assert done.returncode in {1, 2}
     assert "Traceback" not in done.stderr
     listed = lectern("tasks", key, "--json")
@@ -70,3 +82,45 @@ async def test_the_command_works_with_nothing_but_its_own_packages(credentials, 
     parked = lectern("parked", "list", "enrollment")
     assert parked.returncode == 0, parked.stderr
     assert await finished(admin, listed.stdout.split('"task_id": "')[1].split('"')[0])
+
+
+async def is_enrolled(admin, username: str, course: str) -> bool:
+    answer = await admin.get(f"/api/enrollment/v1/enrollment/{username},{course}")
+    assert answer.status_code == 200, answer.text
+    return bool(answer.content) and answer.json() is not None and answer.json()["is_active"]
+
+
+async def test_a_file_of_learners_is_enrolled_by_one_command(lectern, admin, course, tmp_path):
+    """A registrar's file: checked, tried, carried out, repeated and taken back, each with the outcome of every row."""
+    names = [f"row_{uuid.uuid4().hex[:8]}" for _ in range(3)]
+    for name in names:
+        await new_user(admin, name)
+    file, result = tmp_path / "learners.csv", tmp_path / "result.csv"
+    rows = [f"{names[0]},,{course}", f",{names[1]}@example.com,{course}", f"{names[2]},,{course}"]
+    file.write_text("\n".join(["\ufeffUsername,email,course_id", *rows, f"nobody_of_that_name,,{course}", ""]))
+
+    def outcomes(*options: str) -> list[tuple[str, str]]:
+        done = lectern("enroll", file, "--result", result, *options)
+        assert done.returncode == 1, done.stderr
+        assert "1 rejected" in done.stderr
+        with result.open(newline="") as text:
+            found = list(csv.DictReader(text))
+        assert [row["username"] or row["email"] for row in found][:2] == [names[0], f"{names[1]}@example.com"]
+        return [(row["outcome"], row["code"]) for row in found]
+
+    done = lectern("enroll", file, "--check")
+    assert (done.returncode, "4 rows, 1 courses" in done.stderr) == (0, True), done.stderr
+    tried = outcomes("--dry-run")
+    assert [await is_enrolled(admin, name, course) for name in names] == [False] * 3
+    first = outcomes()
+    assert tried == first
+    assert [outcome for outcome, _ in first] == ["enrolled"] * 3 + ["rejected"]
+    assert first[3][1]
+    assert [await is_enrolled(admin, name, course) for name in names] == [True] * 3
+    assert [outcome for outcome, _ in outcomes()] == ["unchanged"] * 3 + ["rejected"]
+
+    file.write_text(f"username,is_active\n{names[0]},false\n{names[2]},no\n")
+    done = lectern("enroll", file, "--course", course, "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"unenrolled": 2' in done.stdout
+    assert [await is_enrolled(admin, name, course) for name in names] == [False, True, False]
