@@ -22,7 +22,7 @@ from import_export.tasks.litter import clear_litter, note_litter
 from import_export.tasks.models import Job, Kind, Phase, State
 from import_export.tasks.operations import finish_job
 from import_export.tasks.queries import list_due, list_expired, seconds_to_next_wake
-from import_export.tasks.wakeups import Wakeups
+from import_export.tasks.wakeups import Topic, Wakeups
 from import_export.tasks.worker import TRANSIENT, Worker
 from import_export.uploads.parts import sweep_partial_uploads
 from olx.parser_process import ParserProcess
@@ -35,6 +35,8 @@ BEGINS = {
 }
 SWEEP_SECONDS = 3600.0
 SPOOL_SECONDS = 60.0
+# only timers that are due sooner are announced
+TIMER_SECONDS = 60.0
 # An upload lies in the blob store for a moment before its job is committed.
 LEFTOVER = timedelta(hours=1)
 
@@ -91,7 +93,7 @@ def _worker(
 async def run_timers(resources: Resources, wakeups: Wakeups) -> None:
     """Wake when the first timer is due; timers are rows, so any process may keep them."""
     while True:
-        changed = wakeups.current()
+        changed = wakeups.current(Topic.TIMERS)
         try:
             await ring(resources, now=datetime.now(UTC))
             async with resources.sessions() as session:
@@ -100,7 +102,7 @@ async def run_timers(resources: Resources, wakeups: Wakeups) -> None:
             log.warning("timers_interrupted", error=repr(error))
             await asyncio.sleep(1)
             continue
-        await wakeups.wait(changed, SWEEP_SECONDS if left is None else min(SWEEP_SECONDS, left + 0.01))
+        await wakeups.wait(changed, TIMER_SECONDS if left is None else min(TIMER_SECONDS, left + 0.01))
 
 
 async def ring(resources: Resources, *, now: datetime) -> int:
@@ -122,7 +124,7 @@ async def ring(resources: Resources, *, now: datetime) -> int:
 async def run_litter(resources: Resources, wakeups: Wakeups) -> None:
     """Delete the blobs of what has ended, as soon as it has."""
     while True:
-        changed = wakeups.current()
+        changed = wakeups.current(Topic.LITTER)
         try:
             await clear_litter(resources)
         except TRANSIENT as error:

@@ -1,7 +1,9 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
+from common import facts
 from common.testing.identity import a_caller
 from import_export.courses.operations import (
     AccountsFact,
@@ -79,10 +81,7 @@ async def test_a_course_just_announced_is_waited_for(patient_http, resources):
     async with resources.sessions.begin() as session:
         member = {"user_id": AUTHOR.user_id, "username": "alice", "role": "staff", "version": 1}
         await store_teams(session, [TeamFact.model_validate({"course_id": COURSE, "members": [member]})])
-        await session.connection()
-        from import_export.tasks.wakeups import announce_change
-
-        await announce_change(session)
+        await session.execute(text(facts.NOTIFY))
     assert (await asking).status_code == 202
 
 

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from common.testing.identity import a_caller
 from common.testing.waiting import until
 from import_export.tasks.models import Kind, Phase, State
 from import_export.tasks.operations import finish_job
 from import_export.tasks.queries import claim_job
-from import_export.tasks.wakeups import Wakeups, announce_change
+from import_export.tasks.wakeups import Topic, Wakeups, announce_change
 from import_export.tasks.worker import JobFailed, Worker
 
 COURSE = "course-v1:Org+Sample+2030"
@@ -226,17 +227,24 @@ async def test_every_end_is_announced_once(http, db, resources, begun):
     assert STAFF.username in rows[0]["payload"]
 
 
-async def test_waiting_requests_hear_of_changes(resources):
-    seen = asyncio.Event()
-    url = resources.settings.database_url
-    wakeups = Wakeups(url, application="test jobs")
+async def test_a_change_wakes_those_whom_it_concerns(resources):
+    """And everybody, when another release says something unknown, or the connection was lost."""
+    wakeups = Wakeups(resources.settings.database_url, application="test jobs")
+    before = {topic: wakeups.current(topic) for topic in Topic}
     listening = asyncio.create_task(wakeups.listen())
-    await asyncio.sleep(0.3)
-    changed = wakeups.current()
-    async with resources.sessions.begin() as session:
-        await announce_change(session)
-    await wakeups.wait(changed, 2)
-    if changed.is_set():
-        seen.set()
-    listening.cancel()
-    assert seen.is_set()
+    try:
+        for changed in before.values():
+            await wakeups.wait(changed, 5)
+        assert all(changed.is_set() for changed in before.values())
+        changed = {topic: wakeups.current(topic) for topic in Topic}
+        async with resources.sessions.begin() as session:
+            await announce_change(session, Topic.EXPORT, Topic.TIMERS)
+        await wakeups.wait(changed[Topic.TIMERS], 5)
+        assert {topic for topic in Topic if changed[topic].is_set()} == {Topic.EXPORT, Topic.TIMERS}
+        async with resources.sessions.begin() as session:
+            await session.execute(text("select pg_notify('import_export_jobs', 'something new')"))
+        await wakeups.wait(changed[Topic.LITTER], 5)
+        assert all(event.is_set() for event in changed.values())
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)

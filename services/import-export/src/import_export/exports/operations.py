@@ -17,7 +17,7 @@ from import_export.tasks.models import Job, Kind, Phase, State
 from import_export.tasks.operations import aggregate, finish_job, make_job
 from import_export.tasks.replies import CommandCompleted
 from import_export.tasks.tracing import in_context_of
-from import_export.tasks.wakeups import announce_change
+from import_export.tasks.wakeups import Topic, announce_change
 
 ANSWER_WITHIN = timedelta(minutes=10)
 TOUCHED_ANEW_AFTER = timedelta(minutes=1)
@@ -91,7 +91,7 @@ async def settle_export(session: AsyncSession, job: Job, reply: CommandCompleted
         job.phase, job.stage, job.percent = Phase.QUEUED.value, "Compressing", 50
         job.snapshot = reply.snapshot
         job.wake_at = None
-        await announce_change(session)
+        await announce_change(session, Topic.EXPORT)
     else:
         # "unchanged", but the archive it is unchanged from has made room since, or was made of another draft
         ask_for_snapshot(session, job, if_not_version=None, now=now)

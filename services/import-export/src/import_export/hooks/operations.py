@@ -19,7 +19,7 @@ from import_export.hooks.schemas import HookChanges, NewHook, Told
 from import_export.tasks.models import Job, Kind, Phase, State
 from import_export.tasks.operations import finish_job, make_job, new_job_id, requester
 from import_export.tasks.queries import get_job
-from import_export.tasks.wakeups import announce_change
+from import_export.tasks.wakeups import Topic, announce_change
 from import_export.uploads.schemas import ImportOptions
 
 # Between the tries of a fetch that the other side may yet answer.
@@ -111,7 +111,7 @@ async def hear_push(session: AsyncSession, hook: Hook, told: Told, *, now: datet
     if made is None:
         return push, False
     session.add(_job(hook, push, acting, now=now))
-    await announce_change(session)
+    await announce_change(session, Topic.PUSH)
     return push, True
 
 
@@ -126,7 +126,7 @@ async def retry_push(session: AsyncSession, hook: Hook, push: Push, *, now: date
     push.received_at, push.finished_at = now, None
     push.note("To be imported once more.", now=now)
     session.add(_job(hook, push, acting, now=now))
-    await announce_change(session)
+    await announce_change(session, Topic.PUSH)
 
 
 async def _acting(session: AsyncSession, hook: Hook) -> Requester | None:
@@ -172,7 +172,7 @@ async def hand_over(
     job.archive_digest, job.filename = digest, filename
     job.source = {**(job.source or {}), "message": push.message}
     job.updated_at = now
-    await announce_change(session)
+    await announce_change(session, Topic.IMPORT)
     return True
 
 

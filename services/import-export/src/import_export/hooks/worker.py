@@ -22,7 +22,7 @@ from import_export.hooks.orders import Fetched, Order, Refused
 from import_export.hooks.queries import claim_push, find_held_push, renew_push, seconds_to_next_push
 from import_export.settings import Settings
 from import_export.spool import spool_folder
-from import_export.tasks.wakeups import Wakeups, announce_change
+from import_export.tasks.wakeups import Topic, Wakeups, announce_change
 from import_export.tasks.worker import IDLE_SECONDS, TRANSIENT, LeaseLost
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ class PushWorker:
         """Run for ever."""
         worker = uuid4()
         while True:
-            changed = self.wakeups.current()
+            changed = self.wakeups.current(Topic.PUSH)
             try:
                 if not await self.step(worker):
                     await self.wakeups.wait(changed, await self._patience())
@@ -110,7 +110,7 @@ class PushWorker:
         async with self._row(push, worker) as (session, row):
             if refusal.transient and row.attempts < self.settings.job_attempts:
                 try_again(row, message=refusal.message, now=now)
-                await announce_change(session)
+                await announce_change(session, Topic.PUSH)
             else:
                 log.info("push_failed", push_id=str(push.id), code=refusal.code, message=refusal.message)
                 await give_up(session, row, code=refusal.code, message=refusal.message, now=now)
@@ -119,7 +119,7 @@ class PushWorker:
         with contextlib.suppress(LeaseLost, *TRANSIENT):
             async with asyncio.timeout(5), self._row(push, worker) as (session, row):
                 hand_back(row)
-                await announce_change(session)
+                await announce_change(session, Topic.PUSH)
 
     async def _keep(self, push: Push, worker: UUID) -> None:
         """Hold the lease while the fetch lasts."""

@@ -21,7 +21,7 @@ from import_export.tasks.operations import aggregate, finish_job, make_job
 from import_export.tasks.queries import list_jobs_awaiting_catalogue, lock_course
 from import_export.tasks.replies import CommandCompleted
 from import_export.tasks.tracing import in_context_of
-from import_export.tasks.wakeups import announce_change
+from import_export.tasks.wakeups import Topic, announce_change
 from import_export.uploads.operations import Upload
 from import_export.uploads.schemas import ImportOptions, ImportRequest
 
@@ -67,7 +67,7 @@ async def start_import(
     source = {"repo": asked.source_repo, "sha": asked.source_sha, "message": asked.message}
     job.source = dict(source) if any(source.values()) else None
     session.add(job)
-    await announce_change(session)
+    await announce_change(session, Topic.IMPORT)
     return job
 
 
@@ -130,7 +130,7 @@ async def read_again(session: AsyncSession, job: Job) -> None:
     job.snapshot = job.snapshot_digest = None
     job.phase, job.state, job.stage, job.percent = Phase.QUEUED.value, State.RETRYING.value, "Reading again", 5
     job.wake_at = None
-    await announce_change(session)
+    await announce_change(session, Topic.IMPORT)
 
 
 async def settle_import(
@@ -160,7 +160,8 @@ async def settle_import(
         job.catalogue = "pending"
         job.phase, job.stage, job.percent = Phase.CATALOGUE.value, "Waiting for the catalogue", 95
         job.wake_at = now + patience
-        await announce_change(session)
+        # the course is free for the next import
+        await announce_change(session, Topic.IMPORT, Topic.TIMERS)
 
 
 async def settle_catalogue(session: AsyncSession, news: Sequence[CatalogueCourse], *, now: datetime) -> None:

@@ -14,7 +14,7 @@ from import_export.inspections.queries import find_inspection
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.operations import finish_job, make_job
 from import_export.tasks.replies import CommandCompleted
-from import_export.tasks.wakeups import announce_change
+from import_export.tasks.wakeups import Topic, announce_change
 
 
 async def start_inspection(
@@ -46,7 +46,7 @@ async def settle_inspection(session: AsyncSession, job: Job, reply: CommandCompl
     elif reply.snapshot:
         job.phase, job.stage, job.percent = Phase.QUEUED.value, "Looking", 50
         job.snapshot, job.wake_at = reply.snapshot, None
-        await announce_change(session)
+        await announce_change(session, Topic.INSPECTION)
     elif known is not None and known.draft_guid == reply.draft_guid:
         await finish_job(session, job, State.SUCCEEDED, now=now)
     else:

@@ -9,6 +9,7 @@ from common.blobs import BlobStore
 from common.resources import Resources
 from import_export.tasks.models import Job, Kind, State
 from import_export.tasks.queries import lock_course
+from import_export.tasks.wakeups import Topic, announce_change
 
 # a snapshot may serve several jobs: the bytes pushed again are not read again
 _NOTE = text(
@@ -44,6 +45,7 @@ async def note_litter(session: AsyncSession, keys: Iterable[str]) -> None:
     if wanted:
         await session.flush()
         await session.execute(_NOTE, {"keys": wanted})
+        await announce_change(session, Topic.LITTER)
 
 
 async def leave_behind(session: AsyncSession, job: Job) -> None:

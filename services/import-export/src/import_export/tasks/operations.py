@@ -18,7 +18,7 @@ from import_export.tasks.litter import leave_behind
 from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.queries import get_job
 from import_export.tasks.tracing import in_context_of
-from import_export.tasks.wakeups import announce_change
+from import_export.tasks.wakeups import Topic, announce_end
 
 log = structlog.get_logger()
 
@@ -76,8 +76,9 @@ async def finish_job(
     job.lease_owner = job.lease_until = job.wake_at = None
     job.finished_at = job.updated_at = now
     await leave_behind(session, job)
+    # whoever works on it stops, and who waited for its course begins
+    await announce_end(session, Topic(job.kind))
     if job.kind == Kind.INSPECTION:
-        await announce_change(session)
         return
     username = job.requested_by.get("username")
     announced = JobFinished.model_validate(
@@ -110,7 +111,6 @@ async def finish_job(
         )
     metrics.ENDED.labels(job.kind, job.state).inc()
     metrics.SECONDS.labels(job.kind).observe((now - job.created_at).total_seconds())
-    await announce_change(session)
 
 
 async def cancel_job(session: AsyncSession, job_id: UUID, *, now: datetime) -> Job:

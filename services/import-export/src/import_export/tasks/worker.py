@@ -18,7 +18,7 @@ from import_export.tasks.models import Job, Json, Kind, Phase, State
 from import_export.tasks.operations import finish_job, hand_back
 from import_export.tasks.queries import claim_job, find_held_job, renew_lease, seconds_to_next_lease
 from import_export.tasks.tracing import in_context_of
-from import_export.tasks.wakeups import Wakeups, announce_change
+from import_export.tasks.wakeups import Topic, Wakeups, announce_change
 
 log = structlog.get_logger()
 
@@ -89,11 +89,15 @@ class Worker:
     begins: tuple[State, str, int] = (State.IN_PROGRESS, "", 0)
     """What a job shows from the moment it is taken up."""
 
+    @property
+    def _topic(self) -> Topic:
+        return Topic(self.kind.value)
+
     async def run(self) -> None:
         """Run for ever."""
         worker = uuid4()
         while True:
-            changed = self.wakeups.current()
+            changed = self.wakeups.current(self._topic)
             try:
                 job = await self._claim(worker)
                 if job is None:
@@ -152,7 +156,9 @@ class Worker:
         work = asyncio.ensure_future(self.work(held))
         try:
             while not work.done():
-                changed = asyncio.ensure_future(self.wakeups.wait(self.wakeups.current(), self.lease_seconds / 3))
+                changed = asyncio.ensure_future(
+                    self.wakeups.wait(self.wakeups.current(self._topic), self.lease_seconds / 3)
+                )
                 try:
                     await asyncio.wait({work, changed}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
@@ -187,10 +193,10 @@ class Worker:
             async with held.row() as (session, job):
                 job.phase, job.state = Phase.QUEUED.value, State.RETRYING.value
                 job.lease_owner = job.lease_until = None
-                await announce_change(session)
+                await announce_change(session, self._topic)
 
     async def _hand_back(self, held: Held) -> None:
         with contextlib.suppress(LeaseLost, *TRANSIENT):
             async with asyncio.timeout(5), held.row() as (session, job):
                 hand_back(job, now=datetime.now(UTC))
-                await announce_change(session)
+                await announce_change(session, self._topic)
