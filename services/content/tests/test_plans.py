@@ -10,7 +10,7 @@ from content import access
 from content.announcements import queries as announcements
 from content.assets import queries as assets
 from content.courses import announcing, queries
-from content.versions import editing, publishing
+from content.versions import branches, editing, publishing
 from content.versions.operations import Author
 
 COURSE = "course-v1:Org+Demo+1"
@@ -26,10 +26,10 @@ STATEMENTS = {
     "a file": (assets._FIND, [[COURSE], ["$asset@pics_a_b.png"]]),
     "a file of the list": (assets._FIND_LISTING, [COURSE, "$asset@pics_a_b.png"]),
     "a page of files": (assets._LIST.format(order="block_id"), [COURSE, None, False, [], [], 0, 50]),
-    "rows to edit": (editing._FIND.replace("$1", BRANCH).replace("$2", "$1"), [["html@h7", "html@h8"]]),
-    "what is above a block": (editing._ANCESTORS.replace("$1", BRANCH).replace("$2", "$1"), ["html@h7"]),
-    "what is below a block": (editing._SUBTREE.replace("$1", BRANCH).replace("$2", "$1"), ["vertical@u1"]),
-    "the root": (editing._ROOT.replace("$1", BRANCH), []),
+    "rows to edit": (branches._FIND.replace("$1", BRANCH).replace("$2", "$1"), [["html@h7", "html@h8"]]),
+    "what is above a block": (branches._ANCESTORS.replace("$1", BRANCH).replace("$2", "$1"), ["html@h7"]),
+    "what is below a block": (branches._SUBTREE.replace("$1", BRANCH).replace("$2", "$1"), ["vertical@u1"]),
+    "the root": (branches._ROOT.replace("$1", BRANCH), []),
     "changes of a unit": (publishing._HAS_CHANGES, [COURSE, "vertical@u1"]),
 }
 

@@ -6,7 +6,8 @@ import pytest
 
 from common.database import raw
 from common.keys import CourseKey
-from content.versions.editing import Block, new_block_id, open_edit, says_the_same
+from content.versions.branches import Block, new_block_id, says_the_same
+from content.versions.editing import open_edit
 from content.versions.errors import BlockUnknown, CourseGone, StaleMatch, VersionConflict
 from content.versions.models import ASSET, DRAFT, FILE, PUBLISHED
 from content.versions.operations import Author

@@ -24,7 +24,8 @@ from content.authoring.operations.moving import move_block
 from content.authoring.operations.updating import update_block
 from content.authoring.schemas import BlockIn
 from content.courses.operations import Creator, claim_course, write_first_versions
-from content.versions.editing import Block, open_edit
+from content.versions.branches import Block
+from content.versions.editing import open_edit
 from content.versions.models import ASSET, DIRECT_ONLY, DRAFT, PUBLISHED, make_row
 from content.versions.operations import Author
 from content.versions.publishing import discard, has_changes, publish, unpublish

@@ -4,7 +4,8 @@ import pytest
 
 from common.database import raw
 from common.keys import CourseKey
-from content.versions.editing import Block, open_edit
+from content.versions.branches import Block
+from content.versions.editing import open_edit
 from content.versions.errors import BlockUnknown, NeverPublished, ParentNotPublished, RootStays
 from content.versions.models import DRAFT, PUBLISHED
 from content.versions.operations import Author

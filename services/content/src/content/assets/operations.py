@@ -15,7 +15,8 @@ from content.assets.errors import AssetNotFound
 from content.assets.uploads import Upload
 from content.thumbnails.models import is_drawn
 from content.thumbnails.operations import draw_thumbnail, want_thumbnails
-from content.versions.editing import Block, Edit, Saved, open_edit
+from content.versions.branches import Block
+from content.versions.editing import Edit, Saved, open_edit
 from content.versions.models import ASSET
 from content.versions.operations import Author
 

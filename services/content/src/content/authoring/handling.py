@@ -21,7 +21,8 @@ from content.authoring.operations.updating import DISCARD, update_block
 from content.authoring.schemas import BlockIn
 from content.authoring.targets import Target, find_target, main_branch, open_target
 from content.items.parts import print_grader
-from content.versions.editing import Block, BranchEdit, Edit, Saved, read_branch
+from content.versions.branches import Block, BranchEdit, read_branch
+from content.versions.editing import Edit, Saved
 from content.versions.errors import BlockUnknown, VersionConflict
 from content.versions.models import PUBLISHED, local_id, usage_of
 from content.versions.publishing import unpublish

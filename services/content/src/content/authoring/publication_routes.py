@@ -14,7 +14,8 @@ from content.authoring.errors import LocationUnknown
 from content.authoring.handling import Writing, answer, unknown_location
 from content.bodies import json_answer, read_bytes
 from content.once import once
-from content.versions.editing import Edit, read_branch
+from content.versions.branches import read_branch
+from content.versions.editing import Edit
 from content.versions.errors import BlockUnknown
 from content.versions.models import DRAFT, PUBLISHED, usage_of
 from content.versions.publishing import changed_blocks, discard, has_changes, publish, unpublish

@@ -10,7 +10,8 @@ from content.courses.announcing import typed_setting
 from content.courses.fields import KNOWN
 from content.history.operations import revert_in
 from content.items.course_changes import CourseChanges
-from content.versions.editing import Block, Edit, Saved, open_edit
+from content.versions.branches import Block
+from content.versions.editing import Edit, Saved, open_edit
 from content.versions.errors import VersionConflict
 from content.versions.operations import Author
 from content.versions.publishing import publish_itself, remove

@@ -6,7 +6,8 @@ All work on an open `Edit` and are part of its one version. A library has nothin
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from content.versions.editing import Block, BranchEdit, Edit
+from content.versions.branches import Block, BranchEdit
+from content.versions.editing import Edit
 from content.versions.errors import BlockUnknown, NeverPublished, NowhereToGo, ParentNotPublished, RootStays
 from content.versions.models import DIRECT_ONLY
 from content.versions.queries import Connection

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from content.versions.editing import COLUMNS, Block, BranchEdit, Edit, block_of
+from content.versions.branches import COLUMNS, Block, BranchEdit, block_of
+from content.versions.editing import Edit
 from content.versions.errors import VersionNotFound
 from content.versions.models import ASSET, FILE
 from content.versions.publishing import is_direct, publish_itself, unpublish

@@ -8,7 +8,8 @@ from content.authoring.operations.placing import check_depth, check_parent, inse
 from content.authoring.operations.tabs import STATIC_TAB, add_tab
 from content.authoring.schemas import BlockIn
 from content.authoring.settings import parse_setting
-from content.versions.editing import Block, Edit, new_block_id
+from content.versions.branches import Block, new_block_id
+from content.versions.editing import Edit
 from content.versions.models import DETACHED
 
 _TYPE: Final = re.compile(r"[\w\-~.:]{1,100}")

@@ -6,7 +6,8 @@ from pydantic import JsonValue
 
 from content.authoring.errors import MoveRefused
 from content.authoring.operations.placing import LEAVES, ROOTS, check_depth, insert_child, levels_of, settle
-from content.versions.editing import Block, Edit
+from content.versions.branches import Block
+from content.versions.editing import Edit
 from content.versions.models import usage_of
 from content.versions.publishing import is_direct, unlist
 

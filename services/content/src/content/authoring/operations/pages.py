@@ -4,7 +4,8 @@ from common.database import raw
 from common.identity import Caller
 from common.resources import Resources
 from content.courses.queries import Place
-from content.versions.editing import Block, open_edit
+from content.versions.branches import Block
+from content.versions.editing import open_edit
 from content.versions.models import DRAFT
 from content.versions.operations import Author
 from content.versions.publishing import publish_itself

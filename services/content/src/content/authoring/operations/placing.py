@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from content.authoring.errors import InvalidData, LibraryFull, NotForLibraries, TreeTooDeep
-from content.versions.editing import MAX_DEPTH, Block, Edit
+from content.versions.branches import Block
+from content.versions.editing import Edit
 from content.versions.models import DETACHED
 from content.versions.publishing import publish_itself
 
@@ -13,6 +14,7 @@ LEAVES: Final = frozenset({"html", "problem", "video", "discussion", *DETACHED})
 ROOTS: Final = frozenset({"course", "library"})
 IN_LIBRARIES: Final = frozenset({"html", "problem", "video"})
 LIBRARY_LIMIT: Final = 1000
+MAX_DEPTH: Final = 100
 
 
 def check_parent(edit: Edit, parent: Block, category: str, *, more: int = 1) -> None:

@@ -1,6 +1,7 @@
 """The course's list of tabs, which names its static pages."""
 
-from content.versions.editing import Block, Edit
+from content.versions.branches import Block
+from content.versions.editing import Edit
 from content.versions.models import local_id
 from content.versions.publishing import publish_itself
 

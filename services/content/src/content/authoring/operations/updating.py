@@ -9,7 +9,8 @@ from content.authoring.operations.tabs import STATIC_TAB, name_tab
 from content.authoring.schemas import BlockIn
 from content.authoring.settings import CONTENT, check_name, is_before_1900, parse_setting
 from content.authoring.targets import read_usage
-from content.versions.editing import Block, Edit
+from content.versions.branches import Block
+from content.versions.editing import Edit
 from content.versions.models import LIBRARY
 from content.versions.publishing import discard, is_direct, publish, unlist
 
