@@ -27,6 +27,7 @@ where v.edited_by = u.user_id and v.editor is distinct from u.username"""
 _NAMED_VERSIONS = """
 update version v set editor = u.username
 from unnest($1::text[], $2::text[]) as u(former, username) where v.edited_by is null and v.editor = u.former"""
+# The courses are read whole: people retire seldom, and courses are few beside versions.
 _CREATORS = """
 update course c set creator = u.username
 from unnest($1::bigint[], $2::text[], $3::text[]) as u(user_id, former, username)

@@ -31,6 +31,7 @@ join version v on v.branch_id = br.id and v.number = b.from_version
 where c.org = $1 and c.number = $2 and c.deleted_at is null
 order by array_position($3::text[], b.block_id::text), br.name = 'draft', (c.spelling <> c.course_key) desc,
   c.created_at limit 1"""
+# course_pkey, then block_live for the one name
 _FIND_LISTING = f"""
 select {_COLUMNS}, t.data is not null as has_thumbnail
 from course c join branch br on br.course_key = c.course_key and br.name in ('draft', 'library')

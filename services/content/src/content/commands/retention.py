@@ -14,6 +14,7 @@ log = structlog.get_logger()
 KEPT = timedelta(days=31)  # longer than a parked message can still come back
 _EVERY_SECONDS = 3600.0
 _BATCH = 500
+# answered_command_at
 _FORGET = """
 delete from answered_command where ctid = any(array(
   select ctid from answered_command where answered_at < now() - $1::interval limit $2 for update skip locked))

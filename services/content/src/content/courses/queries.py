@@ -9,14 +9,17 @@ from content.addresses import clean
 from content.courses.errors import CourseNotFound
 from content.versions.queries import Connection, find_version
 
+# course_dotted
 _BY_DOTTED = "select course_key from course where dotted = $1 and deleted_at is null"
 # A legacy key does not say the run: of several runs the one created with such keys, then the one that has the block.
+# course_place, then block_live.
 _BY_LEGACY = """
 select c.course_key from course c
 left join branch br on br.course_key = c.course_key and br.name = 'published'
 left join block b on b.branch_id = br.id and b.block_id = $3 and b.to_version is null
 where c.org = $1 and c.number = $2 and c.deleted_at is null
 order by (b.block_id is not null) desc, (c.spelling <> c.course_key) desc, c.created_at limit 1"""
+# every course: its row, and block_root once or twice for it
 _LIST = """
 select c.course_key, c.spelling, c.org, c.number, c.run, greatest(p.changed_at, d.changed_at) as changed_at,
   coalesce(b.settings, x.settings || '{"visible_to_staff_only": true}') as settings
@@ -35,6 +38,7 @@ left join course_team t on t.course_key = c.course_key and t.user_id = $1 and no
 left join block b on b.branch_id = br.id and b.block_id = 'library@library' and b.to_version is null
 where c.deleted_at is null and (t.role is not null or $2 or c.org = any($3::text[]))
 order by c.course_key"""
+# branch_course_key_name_key, then the range of block_live that begins with the prefix
 _ABOUT = """
 select b.block_id, d.fields from branch br
 join block b on b.branch_id = br.id and b.to_version is null and b.block_id like 'about@%'

@@ -36,6 +36,7 @@ from block b join version v on v.branch_id = b.branch_id and v.number = b.from_v
 left join version e on e.branch_id = b.branch_id and e.number = b.to_version
 where b.branch_id = $1 and b.block_id = $2 and b.from_version < $3
 order by b.from_version desc limit $4"""
+# branch_course_key_name_key
 _BRANCH = """
 select br.id, br.name, br.head, br.guid from branch br join course c using (course_key)
 where br.course_key = $1 and br.name = $2 and c.deleted_at is null"""

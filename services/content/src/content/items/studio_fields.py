@@ -30,6 +30,7 @@ def studio_fields(tree: Tree, node: Node, graders: Sequence[str], *, is_unit: bo
         "embed_lms_url": f"/xblock/{tree.usage(node.block_id).on_branch('published')}",
         "relative_weeks_due": node.setting("relative_weeks_due"),
         "course_graders": list(graders),
+        # upstream says here what an entrance exam demands of learners; none keeps anything closed here
         "explanatory_message": None,
         "user_partition_info": _partitions(node),
     }

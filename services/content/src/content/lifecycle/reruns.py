@@ -28,6 +28,7 @@ select $2, b.block_id, $3, b.type, b.parent_id, b.definition, b.settings, b.chil
 from block b
 left join block d on d.branch_id = $4 and d.block_id = b.block_id and d.to_version is null and d.digest = b.digest
 where b.branch_id = $1 and b.to_version is null and b.block_id <> $5"""
+# block_root
 _ROOT = """
 select b.block_id, b.type, b.definition, b.settings, b.children, b.extra from block b
 where b.branch_id = $1 and b.to_version is null and b.parent_id is null and b.type = 'course'"""

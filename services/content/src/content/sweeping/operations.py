@@ -43,8 +43,10 @@ order by c.digest limit $3"""
 # Skipped when somebody holds it: a claim being renewed is no candidate any more.
 _LOCK: Final = """
 select digest from asset_claim where digest = $1 and claimed_at < now() - $2::interval for update skip locked"""
+# block_asset
 _HELD: Final = "select exists (select from block b where b.type = '$asset' and b.settings ->> 'digest' = $1)"
 _FORGET: Final = ("delete from thumbnail where digest = $1", "delete from asset_claim where digest = $1")
+# the answers of a month, read whole four times a day at most, and only when old snapshots are left
 _OFFERED: Final = """
 select answer ->> 'snapshot' as key from answered_command where answer ->> 'snapshot' = any($1::text[])"""
 

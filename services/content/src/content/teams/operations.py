@@ -23,8 +23,8 @@ on conflict (course_key, user_id) do update
   set username = excluded.username, role = excluded.role, removed = excluded.removed, version = excluded.version,
       changed_at = now()"""
 _COUNT = "update course set team_version = $2 where course_key = $1"
+# course_team_user. Deleted courses too: a name is a name, and a restored course would bring it back.
 _MEMBERSHIPS = "select course_key from course_team where user_id = $1 and username <> $2 order by course_key"
-# Deleted courses too: a name is a name, and a restored course would bring it back.
 _NEXT = "update course set team_version = team_version + 1 where course_key = $1 returning team_version"
 _RETIRE = """
 update course_team set username = $3, removed = true, version = $4, changed_at = now()

@@ -15,6 +15,7 @@ from content.versions.errors import BlockUnknown
 from content.versions.models import LIBRARY, Json, Row, make_row
 from content.versions.operations import Head
 
+# branch_course_key_name_key
 _BRANCH = """
 select br.id, br.head, br.guid from course c join branch br using (course_key)
 where c.course_key = $1 and br.name = $2 and c.deleted_at is null"""
