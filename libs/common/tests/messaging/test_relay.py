@@ -85,6 +85,16 @@ async def test_an_unroutable_command_is_parked_after_some_attempts_and_can_be_re
     assert "no queue" in row["last_error"]
 
 
+async def test_what_no_broker_could_be_sent_is_parked_at_once_and_stops_nothing(bus):
+    async with bus.resources.sessions.begin() as session:
+        record(session, NoteAdded(note="?"), aggregate="a", version=1, correlation_id="\u00e9" * 200)
+        record(session, NoteAdded(note="!"), aggregate="b", version=1)
+    bus.relay()
+    assert json.loads((await bus.take(EVENTS)).body)["note"] == "!"
+    await bus.reaches("select reason from parked_message", "unroutable")
+    await bus.reaches(PENDING, 0)
+
+
 async def test_a_failing_row_holds_back_its_own_aggregate_only(bus):
     await bus.send(Nobody(what="first"), aggregate="stuck")
     await bus.send(NoteAdded(note="second"), aggregate="stuck")

@@ -7,7 +7,7 @@ import pytest
 from aio_pika.exceptions import PublishError
 from sample import COMMANDS, DoIt, Item, ItemsChanged
 
-from common.messaging.transport import ChannelRefused, Parcel, Publisher, Refused, Returned, TransportDown
+from common.messaging.transport import ChannelRefused, Parcel, Publisher, Refused, Returned, TransportDown, Unsendable
 
 
 @pytest.fixture
@@ -74,6 +74,21 @@ async def test_a_full_queue_refuses(bus, publisher):
             refused += 1
     await bus.channel.queue_delete(queue.name)
     assert refused > 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"correlation_id": "\u00e9" * 128}, {"reply_to": "x" * 256}, {"routing_key": "x" * 256}]
+)
+async def test_what_does_not_fit_the_wire_is_told_and_harms_no_other(publisher, changes):
+    async def outcome(number: int) -> str:
+        try:
+            await publisher.publish(parcel(number, **(changes if number == 3 else {})))
+        except Unsendable:
+            return "unsendable"
+        return "confirmed"
+
+    answers = await asyncio.gather(*(outcome(number) for number in range(6)))
+    assert answers == ["confirmed"] * 3 + ["unsendable"] + ["confirmed"] * 2
 
 
 async def test_a_publish_to_a_missing_exchange_is_told_from_a_lost_connection(publisher):

@@ -75,6 +75,7 @@ async def test_cohorts_are_made_listed_shown_and_changed(call, course):
         ("POST", "999/users/alice", None, 404, "cohort-not-found"),
         ("DELETE", "{red}/users/", None, 405, "missing-username"),
         ("DELETE", "{red}/users/ghost", None, 404, "user-not-found"),
+        ("DELETE", "{red}/users/a%00b", None, 404, "user-not-found"),
         ("DELETE", "{red}/users/alice", None, 400, "user-not-in-cohort"),
         ("GET", "{red}/users/?page=7", None, 404, "not_found"),
         ("GET", "abc", None, 404, "not_found"),
@@ -122,6 +123,15 @@ async def test_each_name_is_told_what_became_of_it(call, course):
     assert await course.cohort_of("new") == "red"
     assert (await call("DELETE", f"{red}/users/alice")).status_code == 204
     assert await course.cohort_of("alice") is None
+
+
+async def test_a_name_that_nobody_can_have_is_unknown(call, course):
+    red = await made(call, "red")
+    for name in ("a%00b", "%E2%80%AEalice", "a%FF"):
+        answer = await call("POST", f"{red}/users/{name}")
+        assert answer.status_code == 200
+        assert len(answer.json()["unknown"]) == 1
+        assert (await call("GET", f"{red}/users/{name}")).json()["results"] == []
 
 
 async def test_nobody_is_ever_in_two_cohorts(call, client, course):

@@ -101,6 +101,22 @@ async def test_the_answer_also_goes_where_the_command_says(world, broker):
     assert correlation == answer["command_id"] == body["command_id"]
 
 
+async def test_an_id_too_long_for_an_answer_stops_nobody(world, broker):
+    await world.account("alice")
+    await world.course(OPEN)
+    await broker.listen()
+    answered = ["x" * 255, "\u00e9" * 127, str(uuid.uuid4())]
+    for number in ("x" * 256, "\u00e9" * 128, "\U0001f600" * 255, *answered):
+        await broker.command(command("alice", command_id=number))
+    answers = await broker.answers(3)
+    assert {(correlation, answer["command_id"]) for correlation, answer in answers} == {(one, one) for one in answered}
+
+    async def parked():
+        return await world.db.fetchval("select count(*) = 3 from parked_message")
+
+    await until(parked, what="three parked messages")
+
+
 async def test_bad_commands_are_answered_and_good_neighbours_done(world, broker):
     await world.account("alice")
     await world.course(OPEN)

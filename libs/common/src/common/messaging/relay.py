@@ -21,7 +21,7 @@ from common.messaging.lifecycle import backoff, first_of, run_until_cancelled
 from common.messaging.merging import Row, Unit, arrange, parcels_of
 from common.messaging.outbox import CHANNEL
 from common.messaging.parking.operations import park_unroutable
-from common.messaging.transport import ChannelRefused, Publisher, Refused, Returned, TransportDown
+from common.messaging.transport import ChannelRefused, Publisher, Refused, Returned, TransportDown, Unsendable
 from common.resources import Resources
 
 log = structlog.get_logger()
@@ -203,7 +203,7 @@ class Relay:
         for unit, outcome in zip(chunk, outcomes, strict=True):
             if isinstance(outcome, ChannelRefused) and len(chunk) > 1:
                 self._width, down = 1, outcome  # one of them is guilty: the next round asks each alone
-            elif isinstance(outcome, Returned | Refused | ChannelRefused):
+            elif isinstance(outcome, Returned | Refused | Unsendable | ChannelRefused):
                 await self._note_failure(unit, outcome)
                 held |= {row.aggregate for row in unit.rows}
             elif isinstance(outcome, TransportDown):
@@ -213,16 +213,20 @@ class Relay:
             raise down
         return held
 
-    async def _send(self, unit: Unit) -> Returned | Refused | TransportDown | None:
+    async def _send(self, unit: Unit) -> Returned | Refused | Unsendable | TransportDown | None:
         first, *copies = parcels_of(unit, source=self._service)
         try:
             await self._publisher.publish(first)
             for copy in copies:
                 try:
                     await self._publisher.publish(copy)
-                except (Returned, Refused):  # the requester's queue is full or gone; the event itself is out
+                except (
+                    Returned,
+                    Refused,
+                    Unsendable,
+                ):  # the requester's queue is full or gone; the event itself is out
                     metrics.PUBLISHED.labels(self._service, copy.type, "reply_refused").inc()
-        except (Returned, Refused, TransportDown) as failure:
+        except (Returned, Refused, Unsendable, TransportDown) as failure:
             return failure
         return None
 
@@ -234,15 +238,15 @@ class Relay:
                 metrics.MERGED.labels(self._service, unit.first.type).inc(len(unit.rows) - 1)
             metrics.PUBLISH_SECONDS.labels(self._service).observe(max(0.0, now - unit.first.created_at.timestamp()))
 
-    async def _note_failure(self, unit: Unit, failure: Returned | Refused | TransportDown) -> None:
+    async def _note_failure(self, unit: Unit, failure: Returned | Refused | Unsendable | TransportDown) -> None:
         row, limits = unit.first, self._limits
-        full = isinstance(failure, Refused)
+        full, hopeless = isinstance(failure, Refused), isinstance(failure, Unsendable)
         outcome = "nacked" if full else "returned" if isinstance(failure, Returned) else "refused"
         metrics.PUBLISHED.labels(self._service, row.type, outcome).inc()
         wait = backoff(row.attempts + 1, first=limits.first_wait, limit=limits.longest_wait)
         # A full queue drains, and an event that nobody may take is the topology's fault: both wait. A command without
-        # a queue is given up after some time, in view of an operator.
-        if full or row.exchange == EVENTS or row.attempts + 1 < limits.attempts:
+        # a queue is given up after some time, in view of an operator; at once what no broker could be sent.
+        if not hopeless and (full or row.exchange == EVENTS or row.attempts + 1 < limits.attempts):
             await self._connection.execute(_FAILED, unit.positions, str(failure), wait)
             log.warning(
                 "publish_failed", message_type=row.type, message_id=str(row.id), error=str(failure), outcome=outcome

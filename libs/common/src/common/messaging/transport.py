@@ -6,6 +6,7 @@ replays what was not confirmed and the broker what was not acknowledged, so noth
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,10 @@ class Returned(Exception):
 
 class Refused(Exception):
     """A queue refused the message: it is full."""
+
+
+class Unsendable(Exception):
+    """The message has no form on the wire: a correlation id is at most 255 bytes long there, for one."""
 
 
 class ChannelRefused(TransportDown):
@@ -96,7 +101,7 @@ class Publisher:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def publish(self, parcel: Parcel) -> None:
-        """Return when the broker has the message safe. Raises `Returned`, `Refused` or `TransportDown`."""
+        """Return when the broker has it safe. Raises `Returned`, `Refused`, `Unsendable` or `TransportDown`."""
         try:
             channel, exchange = await self._open(parcel.exchange)
         except TRANSPORT_ERRORS as error:
@@ -112,6 +117,9 @@ class Publisher:
         except ChannelClosed as error:
             self._drop(channel)
             raise ChannelRefused(repr(error)) from error
+        except (struct.error, TypeError, ValueError) as error:
+            # raised while the frame is written, before anything of it is sent: the channel is as it was
+            raise Unsendable(repr(error)) from error
         except (*TRANSPORT_ERRORS, RuntimeError) as error:
             self._drop(channel)
             raise TransportDown(repr(error)) from error

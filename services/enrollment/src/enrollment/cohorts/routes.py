@@ -203,7 +203,12 @@ async def add_users(course_id: str, cohort_id: int, request: Request, caller: Ca
 @router.post("/{course_id:path}/cohorts/{cohort_id:digits}/users/{username}", response_model=UsersAdded)
 async def add_user(course_id: str, cohort_id: int, username: str, request: Request, caller: CallerDep) -> Response:
     """Put one learner into the cohort, out of any other."""
-    return await _add(course_id, cohort_id, username, request, caller)
+    return await _add(course_id, cohort_id, _storable(username), request, caller)
+
+
+def _storable(username: str) -> str:
+    """PostgreSQL takes no NUL, and nobody's name has one."""
+    return username.replace("\x00", "\ufffd")
 
 
 async def _add(course_id: str, cohort_id: int, username: str | None, request: Request, caller: Caller) -> Response:
@@ -231,7 +236,7 @@ async def remove_user(course_id: str, cohort_id: int, username: str, request: Re
     place = await _place(request, caller, course_id)
     await place.cohort(cohort_id)
     pool = place.resources.pool
-    user_id = await place.resources.facts.eventually(lambda: operations.find_user(pool, username))
+    user_id = await place.resources.facts.eventually(lambda: operations.find_user(pool, _storable(username)))
     async with place.resources.sessions.begin() as session:
         await operations.remove_user(await raw(session), place.n, cohort_id, user_id)
     return Response(status_code=204)

@@ -171,7 +171,8 @@ def read_command(
     except orjson.JSONDecodeError as error:
         raise Unreadable(f"not JSON: {error}") from error
     command_id = parsed.get("command_id") if isinstance(parsed, dict) else None
-    if not isinstance(command_id, str) or not 0 < len(command_id) <= MAX_ID or "\x00" in command_id:
+    # bytes: it is the answer's correlation id, which AMQP gives so many
+    if not isinstance(command_id, str) or not 0 < len(command_id.encode()) <= MAX_ID or "\x00" in command_id:
         raise Unreadable("no readable command_id")
     if has_nul(body):
         raise RefusedWhole(command_id, "malformed", "A string has a NUL in it.")
