@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from joserfc import jwt
@@ -131,7 +132,7 @@ async def test_a_new_password_ends_refresh_tokens(client, credentials, a_user, s
     assert (await client.post("/oauth2/access_token", data={**form, "password": "the second one"})).status_code == 200
 
 
-async def test_clients_are_made_listed_and_ended(client, staff, a_user, credentials, forget):
+async def test_clients_are_made_listed_and_ended(client, staff, a_user, credentials):
     await a_user("robot")
     body = {"name": "CI", "username": "robot", "scopes": ["read"]}
     made = (await client.post("/api/accounts/v1/clients", json=body, headers=staff)).json()
@@ -148,11 +149,10 @@ async def test_clients_are_made_listed_and_ended(client, staff, a_user, credenti
     assert (await client.get(url, headers=staff)).json() == only
     assert (await client.delete(url, headers=staff)).status_code == 204
     assert (await client.post("/oauth2/access_token", data=form)).json()["error"] == "invalid_client"
-    forget()
     assert (await client.get("/api/user/v1/me", headers=headers)).status_code == 401
 
 
-async def test_api_tokens_are_made_listed_and_ended(client, staff, a_user, forget, connect, database_url):
+async def test_api_tokens_are_made_listed_and_ended(client, staff, a_user, connect, database_url):
     await a_user("token-holder")
     body = {"username": "token-holder", "scopes": ["course_modes:read"]}
     made = (await client.post("/api/accounts/v1/tokens", json=body, headers=staff)).json()
@@ -167,9 +167,36 @@ async def test_api_tokens_are_made_listed_and_ended(client, staff, a_user, forge
     stored = await (await connect(database_url)).fetchval("select token_hash from api_tokens where id = $1", made["id"])
     assert made["token"].encode() not in stored
     assert (await client.delete(url, headers=staff)).status_code == 204
-    forget()
     me = await client.get("/api/user/v1/me", headers={"Authorization": f"Token {made['token']}"})
     assert (me.status_code, me.json()["detail"]) == (401, "Invalid token.")
+
+
+async def test_the_life_of_an_api_token_is_given_in_seconds(client, staff, a_user):
+    await a_user("brief")
+    body = {"username": "brief", "expires_in": 3600}
+    before = datetime.now(UTC)
+    made = await client.post("/api/accounts/v1/tokens", json=body, headers=staff)
+    assert made.status_code == 201
+    left = datetime.fromisoformat(made.json()["expires_at"]) - before
+    assert timedelta(seconds=3600) <= left < timedelta(seconds=3660)
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert (await client.get("/api/user/v1/me", headers=headers)).json()["username"] == "brief"
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        {"expires_in": 0},
+        {"expires_in": -1},
+        {"expires_in": True},
+        {"expires_in": "60"},
+        {"expires_in": 10**20},
+        {"expires_in": 60, "expires_at": "2040-01-01T00:00:00Z"},
+    ],
+)
+async def test_a_life_that_is_none_is_refused(client, staff, life):
+    answer = await client.post("/api/accounts/v1/tokens", json={"username": "whoever", **life}, headers=staff)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid")
 
 
 async def test_an_expired_api_token_opens_nothing(client, staff, a_user):

@@ -288,6 +288,8 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if _changes_callers(own_scope["method"], scope["path"]) and status < 400:
+                    self._parts.authenticator.forget()  # before the answer: whoever has it may act on it at once
                 # the request id is on it already
                 message = {**message, "headers": [*message.get("headers", ()), *extra[1:]]}
             elif head:
@@ -328,6 +330,13 @@ class Front:
         if histogram is None:
             histogram = self._histograms[method, route] = SECONDS.labels(GATEWAY, method, route)
         histogram.observe(seconds)
+
+
+def _changes_callers(method: str, path: str) -> bool:
+    """Whether it may have changed someone whom this process knows; a new account is known to nobody."""
+    if method in IDEMPOTENT or not path.startswith("/api/accounts/v1/"):
+        return False
+    return (method, path.rstrip("/")) != ("POST", "/api/accounts/v1/users")
 
 
 def _check_size(scope: Scope, incoming: Incoming) -> None:

@@ -37,6 +37,7 @@ class Authenticator:
         self._anonymous = {flag: nobody(api_key=flag) for flag in (False, True)}
         self._kept: dict[Key, _Kept] = {}
         self._asking: dict[Key, asyncio.Task[Principal]] = {}
+        self._forgotten = 0.0
 
     def anonymous(self, incoming: Incoming) -> Principal:
         return self._anonymous[self._has_api_key(incoming)]
@@ -47,7 +48,7 @@ class Authenticator:
         if not key[0]:
             return self._anonymous[key[1]]
         kept = self._kept.get(key)
-        if kept is None or kept.until < time.monotonic():
+        if kept is None or kept.until < max(time.monotonic(), self._forgotten):
             return None
         if isinstance(kept.outcome, BadCredentials):
             raise kept.outcome
@@ -59,8 +60,17 @@ class Authenticator:
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(key, session=not incoming.authorization))
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
+            task.add_done_callback(lambda done: self._asking.get(key) is done and self._asking.pop(key))
         return await asyncio.shield(task)
+
+    def forget(self) -> None:
+        """Ask the database again for everyone: an account, a role or a credential has changed here.
+
+        What was kept stays as a comparison, so that whoever did not change keeps the internal tokens.
+        """
+        # an answer asked for before this moment is over too, also one still on its way
+        self._forgotten = time.monotonic() + CACHE_SECONDS
+        self._asking.clear()
 
     def _key(self, incoming: Incoming, method: str) -> Key:
         if incoming.authorizations > 1:

@@ -202,7 +202,9 @@ async def make_api_token(
 ) -> dict[str, object]:
     """Make an API token. Its secret is shown this once, so an Idempotency-Key is not kept for it."""
     response.headers.update(NO_STORE)
-    token, username, secret = await operations.make_api_token(session, **body.model_dump(), pepper=gateway.pepper)
+    token, username, secret = await operations.make_api_token(
+        session, username=body.username, scopes=body.scopes, expires_at=body.end, pepper=gateway.pepper
+    )
     return _token(token, username) | {"token": secret}
 
 
@@ -227,7 +229,7 @@ async def get_api_token(number: str, caller: Staff, session: ReadSession) -> obj
 
 @accounts_router.delete("/tokens/{number}", status_code=204)
 async def delete_api_token(number: str, caller: Staff, session: WriteSession) -> Response:
-    """End an API token; it opens nothing after at most five seconds."""
+    """End an API token. Other gateway processes notice within five seconds, this one at once."""
     await operations.delete_api_token(session, number)
     return Response(status_code=204)
 
@@ -273,6 +275,6 @@ async def get_client(client_id: str, caller: Staff, session: ReadSession) -> obj
 
 @accounts_router.delete("/clients/{client_id}", status_code=204)
 async def delete_client(client_id: str, caller: Staff, session: WriteSession) -> Response:
-    """End a client and every token made through it, after at most five seconds."""
+    """End a client and every token made through it. Other gateway processes notice within five seconds."""
     await operations.delete_client(session, client_id)
     return Response(status_code=204)

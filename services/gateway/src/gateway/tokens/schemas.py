@@ -1,12 +1,13 @@
 """Bodies of the token and client API."""
 
-from datetime import datetime
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from gateway.accounts.schemas import Name255, Username
 
+CENTURY = 100 * 365 * 24 * 3600
 Scope = Annotated[str, StringConstraints(pattern=r"^[\w.:\-]{1,100}$")]
 
 
@@ -15,11 +16,24 @@ class _Body(BaseModel):
 
 
 class NewApiToken(_Body):
-    """A token to make; without `expires_at` it is good until deleted."""
+    """A token to make; without `expires_in` (seconds) or `expires_at` it is good until deleted."""
 
     username: Username
     scopes: Annotated[list[Scope], Field(max_length=50)] | None = None
+    expires_in: Annotated[int, Field(strict=True, ge=1, le=CENTURY)] | None = None
     expires_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if self.expires_in is not None and self.expires_at is not None:
+            raise ValueError("Give expires_in or expires_at, not both.")
+        return self
+
+    @property
+    def end(self) -> datetime | None:
+        if self.expires_in is None:
+            return self.expires_at
+        return datetime.now(UTC) + timedelta(seconds=self.expires_in)
 
 
 class ApiTokenOut(BaseModel):
