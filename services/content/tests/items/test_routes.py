@@ -73,6 +73,38 @@ async def test_the_team_gets_every_field(client, enrolled):
     assert item["definition"].startswith("def-v1:")
 
 
+async def test_an_item_is_a_block_with_all_below_it_and_their_content(client, bus, demo):
+    demo.blocks["vertical@u2"]["settings"]["visible_to_staff_only"] = True
+    await bus.import_course(demo)
+    await bus.enroll(LEARNER)
+    for place in (f"{B}sequential+block@a", "Org.Demo.1/branch/published/block/a"):
+        team = (await client.get(f"/item/{place}", TEACHER)).json()["tree"]
+        assert [unit["id"] for unit in team["children"]] == [f"{B}vertical+block@u1", f"{B}vertical+block@u2"]
+        problem = team["children"][1]["children"][0]
+        assert problem == {
+            "_id": f"{B}problem+block@sum", "id": f"{B}problem+block@sum", "category": "problem", "children": [],
+            "display_name": "Sum", "data": demo.blocks["problem@sum"]["fields"]["data"],
+            "metadata": demo.blocks["problem@sum"]["settings"], "fields": demo.blocks["problem@sum"]["fields"],
+        }  # fmt: skip
+        answer = await client.get(f"/api/content/v1/item/{place}", LEARNER)
+        (unit,) = answer.json()["tree"]["children"]
+        html, video = unit["children"]
+        assert f"/xblock/{B}vertical+block@u2" in html["data"]
+        assert video["metadata"]["youtube_id_1_0"] == "abcdefghijk"
+        assert "1 + 1" not in answer.text
+    assert "tree" not in (await client.get(f"/xblock/{B}sequential+block@a", TEACHER)).json()
+    page = (await client.get(f"/item/{B}about+block@overview", LEARNER)).json()
+    assert (page["tree"]["data"], page["tree"]["children"]) == ("<h2>About it</h2>", [])
+
+
+async def test_a_shared_block_is_opened_up_once_in_an_item(client, bus, demo):
+    demo.blocks["sequential@b"]["children"] = ["vertical@u1", "vertical@u3"]
+    await bus.import_course(demo)
+    chapters = (await client.get(f"/item/{B}course+block@course", TEACHER)).json()["tree"]["children"]
+    units = [[len(unit["children"]) for unit in chapter["children"][0]["children"]] for chapter in chapters]
+    assert units == [[2, 1], [0, 1]]
+
+
 @pytest.mark.parametrize("block", ["problem@sum", "vertical@u2", "gizmo@thing", "course@course", "sequential@a"])
 async def test_answers_never_reach_a_learner(client, enrolled, block):
     block_type, _, name = block.partition("@")

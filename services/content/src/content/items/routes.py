@@ -24,7 +24,7 @@ from content.items.negotiation import in_either_form
 from content.items.pages import block_page, courses_page, outline_page
 from content.items.parts import print_ancestors, print_grader, print_tokens
 from content.items.reading import NOBODY, Opened, choose_tree, find_node, open_place, standing_of
-from content.items.serializing import print_item
+from content.items.serializing import print_item, print_subtree
 from content.items.team import read_team_view
 from content.policies.models import INFO, admits
 from content.policies.queries import Places, list_places
@@ -151,40 +151,49 @@ async def _open_course(asking: _Asking, text: str) -> Opened:
 
 @router.get("/xblock/{place:path}", summary="A block")
 @router.get("/api/content/v1/xblock/{place:path}", summary="A block", operation_id="get_block_v1")
-@router.get("/item/{place:path}", summary="A block, at its address of 2013")
-@router.get("/api/content/v1/item/{place:path}", summary="A block", operation_id="get_item_v1")
 async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url_links: bool | None = None) -> Response:
     """One block, by key or by locator. JSON or a page.
 
     The team reads its draft unless the address says otherwise, and content as it is stored; learners read what is
     published and released to them, with links that work outside the course (`rewrite_url_links` chooses).
     """
+    return await _answer(request, place, caller, rewrite_url_links, subtree=False)
+
+
+@router.get("/item/{place:path}", summary="A block and all below it")
+@router.get("/api/content/v1/item/{place:path}", summary="A block and all below it", operation_id="get_item_v1")
+async def get_item(request: Request, place: str, caller: CallerDep, rewrite_url_links: bool | None = None) -> Response:
+    """The same, and in `tree` the block with everything below it, content included. JSON or a page."""
+    return await _answer(request, place, caller, rewrite_url_links, subtree=True)
+
+
+async def _answer(
+    request: Request, place: str, caller: Caller, rewrite_links: bool | None, *, subtree: bool
+) -> Response:
     place = clean(place)
     asking = _Asking.of(request, caller)
 
     async def json() -> Response:
         wanted = _wanted(request)
-        opened, node = await _open_block(asking, place, alone=not (wanted or rewrite_url_links))
+        opened, node = await _open_block(asking, place, alone=not (wanted or rewrite_links))
         if wanted:
             return json_answer(await _print_wanted(asking, opened, node, wanted))
-        root = opened.tree.nodes.get(opened.tree.root or "") if opened.is_team else None
-        fields = await read_definitions(asking.resources.pool, [node.definition, root.definition if root else None])
+        tree = opened.tree
+        root = tree.nodes.get(tree.root or "") if opened.is_team else None
+        shown = [node, *(tree.walk(node.block_id) if subtree else ()), *([root] if root else ())]
+        fields = await read_definitions(asking.resources.pool, (found.definition for found in shown))
         team = (
             await read_team_view(asking.resources, asking.trees, opened, [node], contents=fields)
             if opened.is_team
             else None
         )
-        item = print_item(
-            opened.tree,
-            node,
-            fields.get(node.definition, {}) if node.definition else {},
-            opened.visible,
-            team=team,
-            rewrite=not opened.is_team if rewrite_url_links is None else rewrite_url_links,
-            now=asking.now,
-        )
+        content = fields.get(node.definition, {}) if node.definition else {}
+        rewrite = not opened.is_team if rewrite_links is None else rewrite_links
+        item = print_item(tree, node, content, opened.visible, team=team, rewrite=rewrite, now=asking.now)
+        if subtree:
+            item["tree"] = print_subtree(tree, node, fields, opened.visible, is_team=opened.is_team, rewrite=rewrite)
         if "customReadToken" in request.query_params.get("fields", "").split(",") and opened.is_team:
-            item |= print_tokens(opened.tree, node)
+            item |= print_tokens(tree, node)
         return json_answer(item, _etag(opened))
 
     async def html() -> str:

@@ -59,9 +59,6 @@ def print_item(
     now: datetime,
 ) -> Json:
     """The block; for a learner (no *team*) without what is the team's only."""
-    data = fields.get("data")
-    if rewrite and isinstance(data, str):
-        data = Links(tree).rewrite(data)
     start = parse_date(node.setting("start")) or NO_START
     # of a block with two parents, the one it belongs to may be gone, and the block with it
     children = [child for child in node.children if child in tree.nodes]
@@ -79,13 +76,50 @@ def print_item(
         "release_date": None if start == NO_START else _show(start),
         "children": [str(tree.usage(child)) for child in children if child in visible or team],
     }
-    if team is None:
-        allowed = _LEARNER_SETTINGS | (_LEARNER_VIDEO if node.type == "video" else frozenset())
-        if node.type in _LEARNER_CONTENT:
-            item["data"] = data
-        item["metadata"] = {name: value for name, value in node.settings.items() if name in allowed}
-        return item
-    return item | {"data": data, "metadata": node.settings, "fields": fields} | _team_fields(tree, node, team, now)
+    item |= _content(node, fields, Links(tree) if rewrite else None, is_team=team is not None)
+    return item if team is None else item | _team_fields(tree, node, team, now)
+
+
+def print_subtree(
+    tree: Tree,
+    node: Node,
+    contents: Mapping[bytes, Json],
+    visible: Collection[str],
+    *,
+    is_team: bool,
+    rewrite: bool,
+) -> Json:
+    """A block and all below it with their content; one that is in two places is opened up in the first."""
+    links = Links(tree) if rewrite else None
+    met: set[str] = set()
+
+    def print_node(here: Node) -> Json:
+        usage = str(tree.usage(here.block_id))
+        below = [] if here.block_id in met else [tree.nodes[child] for child in here.children if child in tree.nodes]
+        met.add(here.block_id)
+        fields = contents.get(here.definition, {}) if here.definition else {}
+        return {
+            "_id": usage,
+            "id": usage,
+            "display_name": here.display_name,
+            "category": here.type,
+            **_content(here, fields, links, is_team=is_team),
+            "children": [print_node(child) for child in below if child.block_id in visible or is_team],
+        }
+
+    return print_node(node)
+
+
+def _content(node: Node, fields: Json, links: Links | None, *, is_team: bool) -> Json:
+    """What is written in a block: for a learner what is listed as theirs."""
+    data = fields.get("data")
+    if links is not None and isinstance(data, str):
+        data = links.rewrite(data)
+    if is_team:
+        return {"data": data, "metadata": node.settings, "fields": fields}
+    allowed = _LEARNER_SETTINGS | (_LEARNER_VIDEO if node.type == "video" else frozenset())
+    said: Json = {"metadata": {name: value for name, value in node.settings.items() if name in allowed}}
+    return said | {"data": data} if node.type in _LEARNER_CONTENT else said
 
 
 def _team_fields(tree: Tree, node: Node, team: TeamView, now: datetime) -> Json:
