@@ -99,6 +99,13 @@ async def test_no_rows_and_only_bad_rows(jobs, program):
     assert (await jobs.run(keys(program), "student_key,status\na,x\n"))["text"] == "422"
 
 
+async def test_a_program_without_a_curriculum_needs_one_in_the_file(jobs, world, db):
+    uuid = await world.program(5, curricula=[])
+    job = await jobs.run(keys(uuid), f"student_key,status,curriculum_uuid\na,enrolled,\nb,pending,{CURRICULUM}\n")
+    assert (job["text"], job["outcomes"]) == ("207", {"internal-error": 1, "pending": 1})
+    assert await statuses(db) == [("b", "pending")]
+
+
 async def test_a_file_of_courses(jobs, program, world, db):
     await jobs.run(keys(program), "student_key,status\na,enrolled\nb,enrolled\nc,enrolled\n")
     await world.account("grace")

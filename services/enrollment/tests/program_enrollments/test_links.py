@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from common.testing.identity import a_caller
 from enrollment.program_enrollments.linking import realise_due
@@ -136,6 +137,16 @@ async def test_what_waits_for_sixty_days_is_forgotten(put, world, db, days, link
         assert await expire_waiting(db, before=now - timedelta(days=60)) == int(goes)
     for table in ("program_enrollment", "program_course_enrollment", "program_history"):
         assert bool(await db.fetchval(f"select count(*) from {table}")) == (not goes)
+
+
+async def test_expiry_logs_numbers_and_never_keys(put, db):
+    await put("very-personal", status="active")
+    number = await db.fetchval("select id from program_enrollment")
+    with structlog.testing.capture_logs() as lines:
+        async with db.transaction():
+            assert await expire_waiting(db, before=datetime.now(UTC)) == 1
+    assert [line["ids"] for line in lines] == [[number]]
+    assert "personal" not in str(lines)
 
 
 @pytest.fixture

@@ -30,8 +30,10 @@ def run(resources, db, capsys, monkeypatch):
     async def call(command, *words, typed=""):
         monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
         capsys.readouterr()
-        with structlog.testing.capture_logs():
+        with structlog.testing.capture_logs() as lines:
             code = await SERVICE.commands[command](resources, words)
+        # keys are personal, and logs are kept elsewhere
+        assert "k1" not in str(lines)
         return code, *capsys.readouterr()
 
     return call
