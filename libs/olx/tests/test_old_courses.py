@@ -237,9 +237,29 @@ def test_definitions_in_every_declared_encoding(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("windows-1251", "Привет"),
+        ("KOI8-R", "Привет"),
+        ("ISO_8859-7", "Γεια"),
+        ("gb2312", "你好"),
+        ("Big5", "你好"),
+        ("Shift_JIS", "表示"),
+        ("EUC-KR", "안녕"),
+    ],
+)
+def test_definitions_in_the_encodings_of_the_world(encoding: str, text: str) -> None:
+    data = f'<?xml version="1.0" encoding="{encoding}"?><problem>{text}</problem>'.encode(encoding)
+    course, report = body('<problem url_name="p"/>', {"problem/p.xml": data})
+    assert course.blocks["problem@p"].fields == {"data": f"<problem>{text}</problem>"}
+    assert report.entries == []
+
+
+@pytest.mark.parametrize(
     ("data", "code"),
     [
         (b"<problem>\xe9</problem>", "not_utf8"),
+        ('<?xml version="1.0" encoding="gb2312"?><problem>Привета</problem>'.encode("cp1251"), "not_utf8"),
         (b'<?xml version="1.0" encoding="utf-8"?><problem>\xe9</problem>', "not_utf8"),
         ("<problem>e</problem>".encode("utf-16-le"), "xml_broken"),
         (b'<?xml version="1.0" encoding="utf-7"?><problem>+AD</problem', "xml_broken"),
@@ -410,3 +430,66 @@ def test_links_that_lead_nowhere_are_told() -> None:
 def test_a_course_without_files_is_not_asked_for_them() -> None:
     _, report = body('<html url_name="h">/static/a.png</html>')
     assert report.entries == []
+
+
+def test_names_of_files_are_read_as_far_as_their_quotes_reach() -> None:
+    """Blanks, brackets and ampersands are part of a name in quotes; in other text they end it."""
+    _, report = body(
+        '<html url_name="h"/>',
+        {
+            "html/h.xml": '<html filename="h"/>',
+            "html/h.html": "<img src=\"/static/Unit 1 (a).png\"> <a href='/static/R&amp;D.pdf?x=1'>\n"
+            '<img srcset="/static/small.png 1x, /static/gone.png 2x"> don\'t miss /static/small.png, or\n'
+            'the "/static/lost one.png" and {"url": "/static/small.png"}',
+            "static/Unit 1 (a).png": b"1",
+            "static/R&D.pdf": b"2",
+            "static/small.png": b"3",
+        },
+    )
+    missing = [(entry.message, entry.line) for entry in report.entries if entry.code == "static_missing"]
+    assert missing == [
+        ("html@h uses /static/gone.png, which is not there", 2),
+        ("html@h uses /static/lost one.png, which is not there", 3),
+    ]
+
+
+def test_an_exam_of_limited_time_holds_blocks_that_need_no_name() -> None:
+    course, _ = body('<timelimit url_name="t" duration="60"><problem><p>x</p></problem></timelimit>')
+    (child,) = course.blocks["timelimit@t"].children
+    assert child.startswith("problem@problem_")
+
+
+def test_a_block_of_an_extension_is_told_by_the_mark_on_it() -> None:
+    """Blocks in blocks of unknown types, as a course tool writes them: each with its family, none in a file."""
+    choice = '<pb-choice url_name="a" xblock-family="xblock.v1" value="1"/>'
+    course, report = body(
+        '<problem-builder url_name="b" xblock-family="xblock.v1" display_name="B">'
+        f'<pb-mcq url_name="q" xblock-family="xblock.v1">{choice}</pb-mcq></problem-builder>'
+    )
+    assert tree(course) == {"problem-builder@b": {"pb-mcq@q": {"pb-choice@a": {}}}}
+    assert course.blocks["pb-choice@a"].settings == {"value": 1}
+    assert course.blocks["pb-mcq@q"].xml_attributes == {"xblock-family": "xblock.v1"}
+    assert (report.counts["errors"], report.counts["warnings"]) == (0, 0)
+
+
+def test_a_remark_beside_blocks_is_no_block() -> None:
+    aside = '<tagging_aside xblock-family="xblock_asides.v1" saved_tags="{}"/>'
+    course, report = body(
+        f'<vertical url_name="v">{aside}<html url_name="h">x</html></vertical>'
+        f'<tour url_name="t">{aside}<html url_name="i">x</html></tour>'
+    )
+    assert tree(course) == {"vertical@v": {"html@h": {}}, "tour@t": {"html@i": {}}}
+    assert [code for code, _, _ in found(report)] == ["aside_dropped", "aside_dropped"]
+
+
+def test_a_root_that_is_nearly_a_pointer_is_read_as_it_stands_and_told() -> None:
+    course, report = read_files(
+        {
+            "course.xml": '<course url_name="R" org="O" course="C" graceperiod="1 day"/>',
+            "course/R.xml": '<course><chapter url_name="c"/></course>',
+            "chapter/c.xml": "<chapter/>",
+            "policies/R/policy.json": "{}",
+        }
+    )
+    assert course.blocks["course@course"].children == []
+    assert found(report)[0] == ("possible_pointer", "course.xml", 1)

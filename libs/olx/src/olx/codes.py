@@ -59,6 +59,7 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
         "An element whose content is in another file has content of its own; it is left out.",
     ),
     "comment_dropped": ("info", "Comments between blocks are left out; those inside a block's content are kept."),
+    "aside_dropped": ("warning", "What an extension has noted beside a container's children is left out."),
     "meta_broken": ("warning", "A <meta> child holds no JSON object; it is left out."),
     "custom_tag_translated": ("info", "An old custom tag is read as a customtag block."),
     "attribute_ignored": ("info", "An attribute that is never a setting is left out."),

@@ -28,7 +28,7 @@ from olx.safe_xml import (
     without_blanks,
 )
 from olx.settings_of import read_meta, read_settings
-from olx.tags import CUSTOM_TAGS, FOLDERS, LEAVES, ROOTS, STRUCTURAL, is_known
+from olx.tags import ASIDES, CUSTOM_TAGS, FAMILY, FOLDERS, LEAVES, ROOTS, STRUCTURAL, is_known
 from olx.tree import Tree
 
 _TYPE: Final = re.compile(r"[\w\-~.]+")
@@ -148,11 +148,11 @@ class BlockReader:
         path = self._body_path(element)
         if path is not None:
             body = self._load(path, place, element)
-            if not _is_empty(element):
+            if not is_empty(element):
                 self._ignore_content(f"{block_type}@{name}", path, place, element)
             source = f"{path} {outer_xml(element)}"
             return None if body is None else Definition(block_type, name, body, path, source, element)
-        if is_in_file and element.get("filename") is None and _is_empty(element):
+        if is_in_file and element.get("filename") is None and is_empty(element):
             message = (
                 f"<{block_type} url_name={element.get('url_name')!r}> has more attributes, so its file is not read"
             )
@@ -176,7 +176,7 @@ class BlockReader:
         body_path = self._body_path(body)
         if body_path is not None and body_path != path:
             inner = self._load(body_path, Place(path), body)
-            if not _is_empty(body):
+            if not is_empty(body):
                 self._ignore_content(f"{block_type}@{name}", body_path, Place(path), body)
             return None if inner is None else Definition(block_type, name, inner, body_path, path, body)
         return Definition(block_type, name, body, path, path)
@@ -265,7 +265,9 @@ class BlockReader:
             return True
         if definition.type in LEAVES or loose_text(definition.element):
             return False
-        children = [child for child in child_elements(definition.element) if child.tag != "meta"]
+        children = [
+            child for child in child_elements(definition.element) if child.tag != "meta" and child.get(FAMILY) != ASIDES
+        ]
         return bool(children) and all(self._is_block(child) for child in children)
 
     def _is_block(self, element: Element) -> bool:
@@ -277,7 +279,7 @@ class BlockReader:
         if is_pointer(element):
             path = definition_path(self.folder, element.tag, element.get("url_name", ""))
             return path in self.tree.files or path.removeprefix(self.folder) in self.tree.files
-        return element.tag in LEAVES and "url_name" in element.attrib
+        return "url_name" in element.attrib and (element.tag in LEAVES or FAMILY in element.attrib)
 
     def _read_children(self, block: Block, definition: Definition, ancestors: tuple[str, ...]) -> None:
         place = Place(definition.file, ancestors)
@@ -310,6 +312,9 @@ class BlockReader:
         if element.tag == "meta":
             if not read_meta(block, element):
                 self._drop("meta_broken", f"The <meta> of {block.key} holds no JSON object", place, element)
+            return True
+        if element.get(FAMILY) == ASIDES:
+            self._drop("aside_dropped", f"{block.key} has a remark <{element.tag}>", place, element)
             return True
         if block.type == "course" and element.tag == "wiki":
             if slug := element.get("slug"):
@@ -349,7 +354,7 @@ class BlockReader:
             if path in self.tree.files and path != definition.file:
                 self.used.add(path)
                 self.places[local_key(definition.type, definition.id)] = path
-                if not _is_empty(element):
+                if not is_empty(element):
                     self._ignore_content(f"html@{definition.id}", path, Place(definition.file), element)
                 return self._read_text(path)
         message = f"html@{definition.id} has its text in {filename}, which is not in the archive"
@@ -374,10 +379,10 @@ def is_pointer(element: Element) -> bool:
     """Does the element only name a block that is defined in its own file?"""
     names = set(element.attrib)
     is_named = names == {"url_name"} or (element.tag == "course" and names == {"url_name", "org", "course"})
-    return is_named and bool(element.get("url_name")) and _is_empty(element)
+    return is_named and bool(element.get("url_name")) and is_empty(element)
 
 
-def _is_empty(element: Element) -> bool:
+def is_empty(element: Element) -> bool:
     return next(child_elements(element), None) is None and not loose_text(element)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from common.keys import clean_name
 from olx.archive import LinkRule, RootFile, read_archive
 from olx.assets import read_assets
-from olx.definitions import BlockReader, Definition, is_pointer
+from olx.definitions import BlockReader, Definition, is_empty, is_pointer
 from olx.drafts import read_drafts
 from olx.errors import ArchiveRefused
 from olx.limits import Limits
@@ -16,7 +16,7 @@ from olx.model import DETACHED_TYPES, Course, Kind
 from olx.pages import PAGE_FOLDERS, name_tabs, read_pages
 from olx.policies import read_policies
 from olx.report import Report
-from olx.safe_xml import BrokenXml, Element, parse_xml
+from olx.safe_xml import BrokenXml, Element, line_of, parse_xml
 from olx.tags import LEAVES, STRUCTURAL
 from olx.tree import Tree
 
@@ -128,6 +128,11 @@ def _read_root(element: Element, course: Course, reader: BlockReader, path: str)
         element = _parse_root(reader.tree, path, reader.limits)
         reader.note_comments(element.itersiblings(preceding=True), path)
         reader.used.add(path)
+    elif (
+        is_empty(element) and (path_of_run := f"{course.kind}/{course.run.replace(':', '/')}.xml") in reader.tree.files
+    ):
+        message = f"The root element has more attributes than its name, so {path_of_run} is not read"
+        reader.report.add("possible_pointer", message, file=path, line=line_of(element))
     for attribute in ("url_name", "org", course.kind, "library"):
         if course.kind == "library" and attribute in element.attrib:
             del element.attrib[attribute]

@@ -13,7 +13,11 @@ Element = etree._Element
 # Atomic groups, so that a prolog of a thousand comments is walked once and not in every possible partition.
 _DOCTYPE = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?>(?:<\?(?>.*?\?>)\s*|<!--(?>.*?-->)\s*)*)<!DOCTYPE", re.DOTALL)
 _DECLARED = re.compile(rb"\A\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
-_LEGACY = {b"iso-8859-1": "latin-1", b"latin-1": "latin-1", b"latin1": "latin-1", b"windows-1252": "cp1252"}
+# What courses were written in before UTF-8, by the names that declarations use.
+_LEGACY = re.compile(
+    r"(?:iso-?8859-?(?:1[013-6]|[1-9])|latin-?(?:10|[1-9])|(?:windows-|cp)125[0-8]|koi8-[ru]|macintosh|"
+    r"gb2312|gbk|gb18030|big5|shift_jis|euc-(?:jp|kr))"
+)
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -56,9 +60,9 @@ def _as_utf8(data: bytes) -> bytes:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             return data.decode("utf-16").encode()
         declared = _DECLARED.match(data)
-        legacy = _LEGACY.get(declared.group(1).lower()) if declared else None
-        if legacy:
-            return data.decode(legacy).encode()
+        encoding = declared.group(1).decode().lower().replace("_8859", "-8859") if declared else "utf-8"
+        if _LEGACY.fullmatch(encoding):
+            return data.decode(encoding).encode()
         data.decode("utf-8")
     except UnicodeError as error:
         raise BrokenXml("not_utf8", f"not UTF-8: {error}") from error

@@ -15,6 +15,7 @@ STRUCTURAL: Final = frozenset(
         "section",
         "sequential",
         "split_test",
+        "timelimit",
         "vertical",
         "videosequence",
         "wrapper",
@@ -36,7 +37,7 @@ LEAVES: Final = frozenset({
 ROOTS: Final = frozenset({"course", "library"})
 """Never below another block."""
 
-CUSTOM_TAGS: Final = frozenset({"book", "image", "slides", "videodev"})
+CUSTOM_TAGS: Final = frozenset({"book", "discuss", "image", "slides", "videodev"})
 """Old spellings of `<customtag impl="...">`."""
 
 FOLDERS: Final = frozenset(
@@ -64,7 +65,12 @@ NEVER_SETTINGS: Final = frozenset(
 SAID_ELSEWHERE: Final = frozenset({"course", "filename", "org", "slug", "url_name"})
 """Those of them whose absence from the settings loses nothing."""
 
-KEPT_AS_WRITTEN: Final = frozenset({"xblock-family"})
+FAMILY: Final = "xblock-family"
+"""Written on every element that an extension's block, or its remark on another's block, is kept in."""
+ASIDES: Final = "xblock_asides.v1"
+"""The family of such remarks, which are no blocks."""
+
+KEPT_AS_WRITTEN: Final = frozenset({FAMILY})
 
 FIELDS_ATTRIBUTE: Final = "lectern-fields"
 """Holds, as JSON, content that has no other place in an element."""

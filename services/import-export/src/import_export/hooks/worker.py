@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.blobs import put_file
+from common.blobs import take_file
 from common.resources import Resources
 from import_export.hooks.fetching import run_checkout
 from import_export.hooks.models import Hook, Push
@@ -95,7 +95,7 @@ class PushWorker:
         fetched = await run_checkout(order, self.settings)
         digest = await asyncio.to_thread(_digest, target)
         key = upload_key(push.task_id)
-        await put_file(self.resources.blobs, key, target)
+        await take_file(self.resources.blobs, key, target)
         if not await self._handed_over(hook, push, worker, fetched, digest):
             await self.resources.blobs.delete(key)
 
