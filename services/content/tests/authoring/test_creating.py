@@ -3,6 +3,7 @@
 import pytest
 
 from common.testing.identity import a_caller
+from content.courses.overview import DEFAULT_TABS
 from content.versions.models import DRAFT, PUBLISHED
 
 B = "block-v1:Org+Demo+1+type@"
@@ -56,7 +57,9 @@ async def test_a_static_tab_is_in_the_tabs_and_in_nobodys_children(studio, given
     slug = block_id.partition("@")[2]
     for tree in await studio.both():
         root = tree.nodes["course@course"]
-        assert root.settings["tabs"] == [{"type": "static_tab", "name": name, "url_slug": slug}]
+        *usual, tab = root.settings["tabs"]
+        assert tab == {"type": "static_tab", "name": name, "url_slug": slug}
+        assert usual == DEFAULT_TABS
         assert root.children == ("chapter@one", "chapter@two")
         assert tree.nodes[block_id].settings == {"display_name": name}
         assert tree.nodes[block_id].parent is None

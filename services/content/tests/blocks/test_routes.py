@@ -175,6 +175,26 @@ async def test_navigation_lists_children_above_its_depth_and_everything_at_it(cl
     assert [key for key, block in flat.items() if "descendants" in block] == [f"{B}course+block@course"]
 
 
+async def test_a_leaf_above_the_depth_of_navigation_has_no_descendants(client, enrolled):
+    blocks = (await client.get(url(all_blocks="true", depth="all", nav_depth=9), TEACHER)).json()["blocks"]
+    assert blocks[f"{B}html+block@intro"]["descendants"] == []
+    assert blocks[f"{B}vertical+block@u2"]["descendants"] == [f"{B}problem+block@sum"]
+
+
+async def test_what_is_for_staff_only_is_merged_over_ancestors(client, bus, demo):
+    demo.blocks["chapter@one"]["settings"] |= {"visible_to_staff_only": True, "hide_from_toc": True}
+    demo.blocks["html@intro"]["settings"]["visible_to_staff_only"] = False
+    await bus.import_course(demo)
+    asked = url(all_blocks="true", depth="all", requested_fields="visible_to_staff_only,hide_from_toc,icon_class")
+    blocks = (await client.get(asked, TEACHER)).json()["blocks"]
+    said = {key.rpartition("@")[2]: block for key, block in blocks.items()}
+    assert [said[name]["visible_to_staff_only"] for name in ("one", "u1", "intro", "two", "thing")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+    assert [said[name]["hide_from_toc"] for name in ("one", "u1", "two")] == [True, True, False]
+    assert [said[name]["icon_class"] for name in ("u1", "u2", "u3")] == ["video", "problem", "other"]
+
+
 async def test_a_filter_by_type_lifts_what_the_removed_held(client, enrolled):
     asked = url(all_blocks="true", depth="all", requested_fields="children", block_types_filter="course,html,problem")
     answer = (await client.get(asked, TEACHER)).json()
@@ -260,6 +280,20 @@ async def test_block_metadata_has_the_words_without_the_answers(client, enrolled
     assert answer.json()["index_dictionary"]["content"]["capa_content"] == "1 + 1? two three"
     assert (await client.get(f"/api/courses/v1/block_metadata/{key}", LEARNER)).json() == {"id": key, "type": "problem"}
     assert (await client.get(f"/api/courses/v1/block_metadata/{key}", STRANGER)).status_code == 403
+
+
+async def test_block_metadata_is_asked_like_the_blocks(client, enrolled):
+    for key, caller, status in (
+        (f"{B}html+block@none", LEARNER, 404),
+        (f"{B}html+block@intro", NOBODY, 403),
+        ("nonsense", LEARNER, 400),
+        (f"{B}html+block@intro", TEACHER, 200),
+    ):
+        answer = await client.get(f"/api/courses/v1/block_metadata/{key}", caller)
+        assert answer.status_code == status, (key, answer.text)
+    assert (await client.get(f"/api/courses/v1/block_metadata/{B}html+block@intro", TEACHER)).json() == {
+        "id": f"{B}html+block@intro", "type": "html",
+    }  # fmt: skip
 
 
 async def test_other_methods_are_refused_in_the_familys_shape(client, enrolled):

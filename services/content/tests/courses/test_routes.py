@@ -26,6 +26,16 @@ async def test_a_course_is_created_published_and_announced_in_one_transaction(cl
     assert team["members"][0]["username"] == "maker"
 
 
+async def test_a_new_course_has_the_usual_tabs_and_a_default_overview(client):
+    await client.post("/course", MAKER, json=NEW)
+    body = (await client.get("/xblock/block-v1:Org+6.002x+2026+type@course+block@course", MAKER)).json()
+    tabs = [(tab["type"], tab["name"]) for tab in body["metadata"]["tabs"]]
+    assert tabs[:2] == [("course_info", "Home"), ("courseware", "Course")]
+    assert body["metadata"]["display_name"] == "Circuits"
+    course = (await client.get("/course/course-v1:Org+6.002x+2026")).json()
+    assert "About this course" in course["about"]["overview"]
+
+
 async def test_our_own_path_answers_201_and_the_same_key_the_same_answer(client, bus):
     headers = {"Idempotency-Key": "once"}
     first = await client.post("/api/content/v1/course", MAKER, json=NEW, headers=headers)

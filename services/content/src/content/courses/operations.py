@@ -14,7 +14,7 @@ from common.keys import CourseKey
 from common.messaging import outbox
 from content.courses.announcing import announce_course
 from content.courses.errors import CourseExists, NameTaken
-from content.courses.overview import DEFAULT_OVERVIEW
+from content.courses.overview import DEFAULT_OVERVIEW, DEFAULT_TABS
 from content.events import Enroll, EnrollItem
 from content.teams.operations import clear_team, set_role
 from content.versions.models import DRAFT, LIBRARY, PUBLISHED, Definition, Row, define, difference, make_row
@@ -106,7 +106,8 @@ async def create_course(
     settings: Mapping[str, JsonValue],
     now: datetime,
 ) -> None:
-    """A course of a root and a default overview, published at once; its creator becomes instructor and is enrolled.
+    """A course of a root with default tabs and overview, published at once; its creator becomes instructor and is
+    enrolled.
 
     Raises `CourseExists`, `NameTaken`.
     """
@@ -115,7 +116,8 @@ async def create_course(
         await refuse_taken(connection, course)
     overview = None if course.is_library else define("about", {"data": DEFAULT_OVERVIEW})
     root = LIBRARY_ROOT if course.is_library else ROOT
-    rows = {root: make_row(root, root.partition("@")[0], settings=settings)}
+    said = settings if course.is_library else {"tabs": DEFAULT_TABS, **settings}
+    rows = {root: make_row(root, root.partition("@")[0], settings=said)}
     if overview is not None:
         rows["about@overview"] = make_row("about@overview", "about", definition=overview)
     author = Author(creator.user_id, creator.username, "create")

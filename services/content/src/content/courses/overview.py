@@ -1,6 +1,11 @@
-"""What a new course says about itself until its team does."""
+"""What a new course says about itself until its team does, and the tabs that its pages hang on."""
 
-DEFAULT_OVERVIEW = """<section class="about">
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import JsonValue
+
+DEFAULT_OVERVIEW: Final = """<section class="about">
 <h2>About this course</h2>
 <p>Say here what a learner can do after this course.</p>
 </section>
@@ -9,3 +14,16 @@ DEFAULT_OVERVIEW = """<section class="about">
 <p>Say here what a learner should know already.</p>
 </section>
 """
+
+# Open edX refuses a course whose list of tabs does not begin with the first two of these.
+DEFAULT_TABS: Final[Sequence[dict[str, JsonValue]]] = [
+    {"type": kind, "name": name, "course_staff_only": False}
+    for kind, name in (
+        ("course_info", "Home"),
+        ("courseware", "Course"),
+        ("textbooks", "Textbooks"),
+        ("discussion", "Discussion"),
+        ("wiki", "Wiki"),
+        ("progress", "Progress"),
+    )
+]

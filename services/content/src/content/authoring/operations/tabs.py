@@ -1,5 +1,6 @@
 """The course's list of tabs, which names its static pages."""
 
+from content.courses.overview import DEFAULT_TABS
 from content.versions.branches import Block
 from content.versions.editing import Edit
 from content.versions.models import local_id
@@ -17,9 +18,10 @@ async def name_tab(edit: Edit, page: Block) -> None:
 
 
 async def add_tab(edit: Edit, page: Block) -> None:
-    """A new static page is the last tab."""
+    """A new static page is the last tab, behind the usual ones where the course names none."""
     tab = {"type": STATIC_TAB, "name": page.settings.get("display_name"), "url_slug": local_id(page.block_id)}
-    await _write(edit, [*(await _tabs(edit) or []), tab])
+    tabs = await _tabs(edit)
+    await _write(edit, [*(DEFAULT_TABS if tabs is None else tabs), tab])
 
 
 async def remove_tab(edit: Edit, page: Block) -> None:
