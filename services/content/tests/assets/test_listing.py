@@ -163,3 +163,10 @@ async def test_a_file_has_a_page_of_its_own(client):
     none = await client.page("/assets/course-v1:Org+Demo+1/none.txt", ADMIN)
     assert (none.status_code, none.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "<h1>There is no such page</h1>" in none.text
+
+
+async def test_a_branch_in_the_address_does_no_harm(client):
+    whole = (await client.get("/assets/course-v1:Org+Demo+1", ADMIN)).json()
+    for place in ("Org.Demo.1/branch/draft", "edx://Org.Demo.1/branch/published", "course-v1:Org+Demo+1/branch/draft"):
+        assert (await client.get(f"/assets/{place}", ADMIN)).json() == whole, place
+        assert (await client.get(f"/assets/{place}/open.txt", ADMIN)).json()["display_name"] == "open.txt", place

@@ -37,6 +37,49 @@ async def test_a_block_has_every_field_of_studio_and_those_of_its_category(studi
     assert set(said["actions"]) == {"deletable", "draggable", "childAddable", "duplicable"}
 
 
+async def test_graders_groups_and_weeks_are_told(studio, bus, demo):
+    groups = [{"id": 1, "name": "Reds"}, {"id": 2, "name": "Blues"}]
+    demo.blocks["course@course"]["fields"] = {"grading_policy": {"GRADER": [{"type": "Homework"}, {"type": "Lab"}]}}
+    demo.blocks["course@course"]["settings"]["user_partitions"] = [
+        {"id": 7, "name": "Colours", "scheme": "cohort", "groups": groups}
+    ]
+    demo.blocks["sequential@a"]["settings"]["relative_weeks_due"] = 3
+    demo.blocks["vertical@u1"]["settings"]["group_access"] = {"7": [2]}
+    await bus.import_course(demo)
+    said = await info(studio, "vertical@u1")
+    assert (said["course_graders"], said["relative_weeks_due"]) == (["Homework", "Lab"], 3)
+    assert said["group_access"] == {"7": [2]}
+    assert said["user_partitions"][0]["name"] == "Colours"
+    assert said["user_partition_info"] == {
+        "selectable_partitions": [
+            {"id": 7, "name": "Colours", "scheme": "cohort", "groups": [
+                {"id": 1, "name": "Reds", "selected": False, "deleted": False},
+                {"id": 2, "name": "Blues", "selected": True, "deleted": False},
+            ]},
+        ],
+        "selected_partition_index": 0,
+        "selected_groups_label": "Blues",
+    }  # fmt: skip
+    assert (await info(studio, "vertical@u2"))["user_partition_info"]["selected_partition_index"] == -1
+
+
+async def test_of_what_a_section_sets_its_grader_and_its_name_are_not_handed_down(studio):
+    await studio.put("sequential@a", metadata={"due": "2031-01-01T00:00:00Z", "showanswer": "never"})
+    said = await info(studio, "vertical@u1")
+    assert (said["graded"], said["due"]) == (True, "2031-01-01T00:00:00Z")
+    assert (said["format"], said["display_name"]) == (None, "Unit 1")
+    assert said["metadata"] == {"display_name": "Unit 1"}
+
+
+async def test_an_edit_is_the_editors_and_of_the_blocks_it_changed(studio):
+    before = {block: await info(studio, block) for block in ("html@intro", "vertical@u1", "sequential@a")}
+    made = await studio.ok("POST", None, {"parent_locator": f"{B}vertical+block@u1", "category": "html"}, caller=ADMIN)
+    editors = {block: (await info(studio, block))["edited_by"] for block in before}
+    assert editors == {"html@intro": "robot", "vertical@u1": "admin", "sequential@a": "robot"}
+    assert (await info(studio, studio.local(made.json()["locator"])))["edited_by"] == "admin"
+    assert (await info(studio, "html@intro"))["edited_on"] == before["html@intro"]["edited_on"]
+
+
 async def test_has_changes_is_told_of_units_only(studio):
     await studio.put("html@intro", metadata={"a": 1})
     told = {block: (await info(studio, block))["has_changes"] for block in
