@@ -38,6 +38,11 @@ async def place_order() -> Response:
     return PlainTextResponse("placed", 201)
 
 
+@router.put("/things/{name}")
+async def write_thing(name: str) -> Response:
+    return PlainTextResponse(f"{name} written")
+
+
 async def list_plainly(_: Request) -> Response:
     return PlainTextResponse("plain")
 
@@ -73,6 +78,20 @@ async def test_head_says_what_get_says_without_the_body(http, path):
 
 async def test_head_is_no_way_to_a_route_that_only_writes(http):
     assert (await http.head("/orders")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/things/one", "HEAD, GET, PUT"),
+        ("POST", "/things/one/", "HEAD, GET, PUT"),
+        ("GET", "/orders/", "POST"),
+        ("HEAD", "/orders", "POST"),
+    ],
+)
+async def test_a_refused_method_hears_all_that_the_address_takes(http, method, path, allowed):
+    answer = await http.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/"])

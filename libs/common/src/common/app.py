@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -133,6 +134,9 @@ def _health(resources: Resources, ready: Callable[[], Awaitable[bool]] | None) -
     return router
 
 
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
 class Edge:
     """Pure ASGI: both trailing-slash forms, HEAD wherever there is GET, request id, trace context, metrics by route
     template, log of failures."""
@@ -161,7 +165,10 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = current
+                said = MutableHeaders(scope=message)
+                said["X-Request-ID"] = current
+                if status == 405:
+                    said["Allow"] = ", ".join(self._allowed(scope))
             await send(message)
 
         try:
@@ -198,6 +205,11 @@ class Edge:
         other = dict(scope, path=path[:-1] if path.endswith("/") else f"{path}/")
         if self._matches(other):
             scope["path"] = other["path"]
+
+    def _allowed(self, scope: Scope) -> list[str]:
+        """The methods that this address takes: the route that refused one knows its own only."""
+        found = [method for method in _METHODS if self._matches(dict(scope, method=method), Match.FULL)]
+        return ["HEAD", *found] if "GET" in found else found
 
     def _matches(self, scope: Scope, least: Match = Match.PARTIAL) -> bool:
         return any(route.matches(scope)[0].value >= least.value for route in self._routes.router.routes)
