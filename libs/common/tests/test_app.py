@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from common.app import add_plain_route, build_app
-from common.errors import NotFound
+from common.errors import MethodNotAllowed, NotFound
 
 router = APIRouter()
 
@@ -41,6 +41,25 @@ async def place_order() -> Response:
 @router.put("/things/{name}")
 async def write_thing(name: str) -> Response:
     return PlainTextResponse(f"{name} written")
+
+
+@router.delete("/parcels/{number:path}")
+async def cancel_parcel(number: str) -> Response:
+    return Response(status_code=204)
+
+
+@router.patch("/parcels/{number:path}")
+async def change_parcel(number: str) -> Response:
+    raise NoParcelYet
+
+
+class NoParcelYet(MethodNotAllowed):
+    """There is no parcel yet."""
+
+
+@router.get("/parcels/{number:path}")
+async def read_parcel(number: str) -> Response:
+    return PlainTextResponse(number)
 
 
 async def list_plainly(_: Request) -> Response:
@@ -83,15 +102,41 @@ async def test_head_is_no_way_to_a_route_that_only_writes(http):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/things/one", "HEAD, GET, PUT"),
-        ("POST", "/things/one/", "HEAD, GET, PUT"),
-        ("GET", "/orders/", "POST"),
-        ("HEAD", "/orders", "POST"),
+        ("DELETE", "/things/one", "GET, HEAD, OPTIONS, PUT"),
+        ("POST", "/things/one/", "GET, HEAD, OPTIONS, PUT"),
+        ("GET", "/orders/", "OPTIONS, POST"),
+        ("HEAD", "/orders", "OPTIONS, POST"),
     ],
 )
 async def test_a_refused_method_hears_all_that_the_address_takes(http, method, path, allowed):
     answer = await http.request(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/things/one", "GET, HEAD, OPTIONS, PUT"),
+        ("/plain", "GET, HEAD, OPTIONS"),
+        ("/orders", "OPTIONS, POST"),
+        ("/parcels/a/b/", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+    ],
+)
+async def test_options_names_all_methods_of_an_address_and_so_does_a_refusal(http, path, allowed):
+    asked = await http.options(path)
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (200, allowed, b"")
+    refused = await http.request("TRACE", path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
+    assert refused.json()["error_code"] == "method_not_allowed"
+
+
+async def test_a_route_that_refuses_is_not_among_the_methods_allowed(http):
+    refused = await http.patch("/parcels/a")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS")
+
+
+async def test_options_of_an_address_that_is_none_is_not_found(http):
+    assert (await http.options("/nothing")).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/"])

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.errors import ErrorFamilies, install_error_handlers
+from common.errors import ErrorFamilies, MethodNotAllowed, install_error_handlers
 from common.resources import Resources
 from common.telemetry import (
     REQUEST_ID_HEADER,
@@ -32,6 +32,8 @@ from common.telemetry import (
 )
 
 log = structlog.get_logger()
+
+METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
 def raw_path(request: Request) -> str:
@@ -58,6 +60,15 @@ def add_plain_route(
 
     route = Route(path, answer, methods=["GET"], name=endpoint.__name__, include_in_schema=include_in_schema)
     router.routes.append(route)
+
+
+def answer_other_method(request: Request, allowed: str) -> Response:
+    """For routes that ask for credentials before they say what is served: OPTIONS. Raises `MethodNotAllowed` for all
+    others."""
+    headers = {"Allow": allowed}
+    if request.method == "OPTIONS":
+        return Response(headers=headers)
+    raise MethodNotAllowed(f'Method "{request.method}" not allowed.', headers=headers)
 
 
 def build_app(
@@ -134,12 +145,9 @@ def _health(resources: Resources, ready: Callable[[], Awaitable[bool]] | None) -
     return router
 
 
-_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
 class Edge:
-    """Pure ASGI: both trailing-slash forms, HEAD wherever there is GET, request id, trace context, metrics by route
-    template, log of failures."""
+    """Pure ASGI: both trailing-slash forms, HEAD wherever there is GET, OPTIONS and `Allow` for the address as a whole,
+    request id, trace context, metrics by route template, log of failures."""
 
     def __init__(self, app: ASGIApp, *, service: str, app_routes: FastAPI) -> None:
         self._app, self._service, self._routes = app, service, app_routes
@@ -159,20 +167,23 @@ class Edge:
         if scope["method"] == "HEAD" and not self._matches(scope, Match.FULL):
             # the server leaves out the body itself: to it this is still a HEAD
             scope = dict(scope, method="GET")
+        app = self._app
+        if scope["method"] == "OPTIONS" and (allowed := self._allowed(scope)) and not self._matches(scope, Match.FULL):
+            app = Response(headers={"Allow": allowed})
         started, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                said = MutableHeaders(scope=message)
-                said["X-Request-ID"] = current
-                if status == 405:
-                    said["Allow"] = ", ".join(self._allowed(scope))
+                sent = MutableHeaders(scope=message)
+                sent["X-Request-ID"] = current
+                if status == 405 and "allow" not in sent:
+                    sent["Allow"] = self._allowed(scope)
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await app(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             if route == scope["path"]:
@@ -206,10 +217,17 @@ class Edge:
         if self._matches(other):
             scope["path"] = other["path"]
 
-    def _allowed(self, scope: Scope) -> list[str]:
-        """The methods that this address takes: the route that refused one knows its own only."""
-        found = [method for method in _METHODS if self._matches(dict(scope, method=method), Match.FULL)]
-        return ["HEAD", *found] if "GET" in found else found
+    def _allowed(self, scope: Scope) -> str:
+        """What may be done at this address, by whichever of its routes; nothing where there is none.
+
+        The method that is asked for here is no part of it: a route may be there only to refuse, since upstream wants to
+        see credentials before it says that a method is not served.
+        """
+        others = METHODS - {scope["method"]}
+        served = {method for method in others if self._matches(dict(scope, method=method), Match.FULL)}
+        if not served:
+            return ""
+        return ", ".join(sorted(served | {"OPTIONS"} | ({"HEAD"} if "GET" in served else set())))
 
     def _matches(self, scope: Scope, least: Match = Match.PARTIAL) -> bool:
         return any(route.matches(scope)[0].value >= least.value for route in self._routes.router.routes)

@@ -143,12 +143,19 @@ def problem_style(answer: Answer) -> object:
         "type": "about:blank",
         "title": HTTPStatus(answer.status).phrase,
         "status": answer.status,
-        "detail": answer.message,
+        "detail": answer.message or _fields_in_words(answer.extra),
         "error_code": answer.code,
     }
     if answer.request_id:
         body["request_id"] = answer.request_id
     return body | dict(answer.extra)
+
+
+def _fields_in_words(extra: Json) -> str:
+    fields = extra.get("field_errors")
+    if not isinstance(fields, dict):
+        return ""
+    return " ".join(f"{name}: {said.get('developer_message')}" for name, said in fields.items())
 
 
 def developer_message_style(answer: Answer) -> object:
@@ -259,7 +266,8 @@ def install_error_handlers(app: FastAPI, families: ErrorFamilies) -> None:
         if not isinstance(error, HTTPException):
             raise error
         if error.status_code == 405:
-            known: Refusal = MethodNotAllowed(f'Method "{request.method}" not allowed.', headers=error.headers)
+            # the framework's `Allow` knows one route of an address only; the edge knows all
+            known: Refusal = MethodNotAllowed(f'Method "{request.method}" not allowed.')
         else:
             known = _BY_STATUS.get(error.status_code, Invalid)(headers=error.headers)
         return families.respond(request.scope, known)

@@ -463,6 +463,9 @@ class TestBodies:
             assert answer.headers["WWW-Authenticate"] == 'JWT realm="api"'
         answer = await client.send("PUT", "enrollment", ALICE)
         assert (answer.status_code, answer.json()["detail"]) == (405, 'Method "PUT" not allowed.')
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+        answer = await client.send("OPTIONS", "enrollment", ALICE)
+        assert (answer.status_code, answer.headers["Allow"]) == (200, "GET, HEAD, OPTIONS, POST")
 
     async def test_attributes_cohort_and_opt_in_are_stored(self, client, courses):
         await courses.cohort(OPEN, "blue")

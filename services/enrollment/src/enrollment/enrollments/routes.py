@@ -11,7 +11,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.errors import Forbidden, MethodNotAllowed, NotFound
+from common.app import answer_other_method
+from common.errors import Forbidden, NotFound
 from common.identity import CLIENT_COUNTRY_HEADER, Caller, caller_of, request_base, require_staff
 from common.keys import CourseKey, InvalidKey
 from common.pages import page_response, render_page
@@ -112,7 +113,7 @@ async def list_enrollments(request: Request) -> Response:
 async def refuse_method(request: Request) -> Response:
     """Upstream asks for credentials first, also where the method is not served."""
     _known_caller(request)
-    raise MethodNotAllowed(f'Method "{request.method}" not allowed.')
+    return answer_other_method(request, "GET, HEAD, OPTIONS, POST")
 
 
 @router.get(

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.errors import MethodNotAllowed
+from common.app import answer_other_method
 from enrollment.program_enrollments import queries
 from enrollment.program_enrollments.courses import write_course_enrollments
 from enrollment.program_enrollments.errors import (
@@ -240,16 +240,19 @@ async def list_grades(request: Request) -> Response:
     return Response(status_code=204)
 
 
-_OTHERS: Final = ["PUT", "PATCH", "POST", "DELETE", "OPTIONS"]
-
-
 @router.api_route(PROGRAM, methods=["DELETE", "OPTIONS"], include_in_schema=False)
 @router.api_route(COURSE, methods=["DELETE", "OPTIONS"], include_in_schema=False)
-@router.api_route(GRADES, methods=_OTHERS, include_in_schema=False)
 async def refuse_method(request: Request) -> Response:
     """Who may call comes first, also where the method is not served."""
     staff_caller(request)
-    raise MethodNotAllowed(f'Method "{request.method}" not allowed.')
+    return answer_other_method(request, "GET, HEAD, OPTIONS, PATCH, POST, PUT")
+
+
+@router.api_route(GRADES, methods=["PUT", "PATCH", "POST", "DELETE", "OPTIONS"], include_in_schema=False)
+async def refuse_grading(request: Request) -> Response:
+    """The same of grades, which are only read."""
+    staff_caller(request)
+    return answer_other_method(request, "GET, HEAD, OPTIONS")
 
 
 @router.post(
