@@ -17,7 +17,7 @@ UNKNOWN: Final = "application/octet-stream"
 
 def name_of(filename: str) -> str:
     """One `_` for each `/` and each character that a key may not hold. Raises `BadFileName`."""
-    name = clean_asset_name(_normal(filename))
+    name = clean_asset_name(normal_name(filename))
     if not name.strip("."):
         raise BadFileName("The file has no name that it could be kept under.")
     if len(name.encode()) > MAX_NAME:
@@ -27,7 +27,7 @@ def name_of(filename: str) -> str:
 
 def display_name_of(filename: str) -> str:
     """The name as people see it: printable, on one line, and no path."""
-    kept = "".join(character if character.isprintable() else "_" for character in _normal(filename))
+    kept = "".join(character if character.isprintable() else "_" for character in normal_name(filename))
     return re.sub(r"[/\\]", "_", kept).strip() or name_of(filename)
 
 
@@ -40,6 +40,7 @@ def content_type_of(said: str, name: str, *, guess: bool = False) -> str:
     return UNKNOWN
 
 
-def _normal(filename: str) -> str:
+def normal_name(filename: str) -> str:
+    """Text that can be stored, its letters in one form however they were put together."""
     # lone surrogates can come from broken escapes, and cannot be stored
     return unicodedata.normalize("NFC", filename.encode("utf-8", "replace").decode())

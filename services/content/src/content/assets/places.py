@@ -1,7 +1,8 @@
 """Which course, and which of its files, an address below `/assets/` means."""
 
 from common.keys import AssetKey, CourseKey, InvalidKey, clean_asset_name
-from content.assets.errors import AssetNotFound, BadAssetKey
+from content.assets.errors import BadAssetKey
+from content.assets.names import normal_name
 from content.courses.errors import CourseNotFound
 from content.courses.queries import get_course_key
 from content.versions.queries import Connection
@@ -12,7 +13,7 @@ _MARKS = ("/asset-v1:", "//c4x/", "/c4x/")
 async def find_course_and_name(connection: Connection, place: str) -> tuple[CourseKey, str | None]:
     """The course, and the file behind it if there is one, by name or by key.
 
-    Raises `CourseNotFound`, `BadAssetKey`, `AssetNotFound`.
+    Raises `CourseNotFound`, `BadAssetKey`.
     """
     place = place.strip("/")
     for mark in _MARKS:
@@ -30,6 +31,5 @@ async def find_course_and_name(connection: Connection, place: str) -> tuple[Cour
         if not found:
             raise
         key = await get_course_key(connection, course)
-    if clean_asset_name(name) != name:
-        raise AssetNotFound
-    return key, name
+    # what a file was called when it was uploaded leads to it as well
+    return key, clean_asset_name(normal_name(name))
