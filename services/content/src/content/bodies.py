@@ -81,13 +81,25 @@ def _settled(value: JsonValue, depth: int) -> JsonValue:
     return value
 
 
+def is_known(request: Request, etag: str) -> bool:
+    """Does the caller who reads have what this tag names, by `If-None-Match`?"""
+    if request.method not in ("GET", "HEAD"):
+        return False
+    given = ",".join(request.headers.getlist("if-none-match"))
+    return given.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in given.split(","))
+
+
 def if_match(request: Request) -> list[str] | None:
-    """The versions that `If-Match` names (`*` is any); None without the header."""
+    """The versions that `If-Match` names (`*` is any); None without the header.
+
+    The tag of a block or course as it was read is a version and, behind a point, what was said of it.
+    """
     given = request.headers.getlist("if-match")
     if not given:
         return None
     return [
-        found.group(1) if found.group(1) is not None else found.group(0) for found in _TAG.finditer(",".join(given))
+        found.group(1).partition(".")[0] if found.group(1) is not None else found.group(0)
+        for found in _TAG.finditer(",".join(given))
     ]
 
 

@@ -51,6 +51,7 @@ async def enrolled(bus, demo):
         (ADMIN, {"all_blocks": "1"}, 200, None),
         (ADMIN, {"username": "admin", "course": "course-v1:No+Such+1"}, 404,
          "Block not found: block-v1:No+Such+1+type@course+block@course"),
+        (ADMIN, {"username": "admin", "course": KEY.replace("+", " ")}, 200, None),
         (ADMIN, {"username": "admin", "course": "nonsense"}, 400, "'nonsense' is not a valid course key."),
         (ADMIN, {"username": "admin", "course": ""}, 400, "course_id is required."),
     ],

@@ -63,7 +63,8 @@ async def read_course_blocks(request: Request, caller: CallerDep) -> Response:
         raise BadParameter("course_id is required.")
     resources: Resources = request.state.resources
     try:
-        course = await get_course_key(resources.pool, text)
+        # no key has a space: one that arrives is a plus sign that was not escaped
+        course = await get_course_key(resources.pool, text.replace(" ", "+"))
     except CourseNotFound as error:
         raise BadParameter(f"'{text}' is not a valid course key.") from error
     asked = read_blocks_query(request.query_params)

@@ -1,8 +1,10 @@
 """`/course`, `/xblock` and `/item` of the 2013 design and of Studio, read."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +18,7 @@ from content.authoring.operations.pages import make_course_info
 from content.blocks.errors import ItemNotFound
 from content.blocks.viewers import caller_as_reader, find_viewer
 from content.blocks.visibility import Visible, is_staff_only
-from content.bodies import json_answer
+from content.bodies import is_known
 from content.courses.errors import CourseNotFound
 from content.courses.queries import Listed, find_place, list_courses, read_about
 from content.items.course_info import print_course, print_listed
@@ -59,7 +61,7 @@ async def list_all_courses(request: Request, caller: CallerDep) -> Response:
     asking = _Asking.of(request, caller)
 
     async def json() -> Response:
-        return json_answer([print_listed(listed) for listed in await _listed(asking)])
+        return _json(request, [print_listed(listed) for listed in await _listed(asking)])
 
     async def html() -> str:
         return courses_page(await _listed(asking), user=caller.username)
@@ -104,7 +106,7 @@ async def get_course(request: Request, place: str, caller: CallerDep) -> Respons
             else None
         )
         body = print_course(course, about, team=team, now=asking.now)
-        return json_answer(body, _etag(course))
+        return _json(request, body, version=_version(course))
 
     async def html() -> str:
         course = await _open_course(asking, place)
@@ -177,7 +179,7 @@ async def _answer(
         wanted = _wanted(request)
         opened, node = await _open_block(asking, place, alone=not (wanted or rewrite_links))
         if wanted:
-            return json_answer(await _print_wanted(asking, opened, node, wanted))
+            return _json(request, await _print_wanted(asking, opened, node, wanted))
         tree = opened.tree
         root = tree.nodes.get(tree.root or "") if opened.is_team else None
         shown = [node, *(tree.walk(node.block_id) if subtree else ()), *([root] if root else ())]
@@ -194,7 +196,7 @@ async def _answer(
             item["tree"] = print_subtree(tree, node, fields, opened.visible, is_team=opened.is_team, rewrite=rewrite)
         if "customReadToken" in request.query_params.get("fields", "").split(",") and opened.is_team:
             item |= print_tokens(tree, node)
-        return json_answer(item, _etag(opened))
+        return _json(request, item, version=_version(opened))
 
     async def html() -> str:
         opened = await open_place(asking.resources, asking.trees, caller, place, now=asking.now)
@@ -241,6 +243,20 @@ async def _print_wanted(asking: _Asking, opened: Opened, node: Node, wanted: str
     return {"ancestors": print_ancestors(opened.tree, node, opened.visible, team, asking.now)}
 
 
-def _etag(opened: Opened) -> dict[str, str]:
-    """The version, for those who may write: what they send back in `If-Match`."""
-    return {"ETag": f'"{opened.tree.guid}"'} if opened.is_team else {}
+def _version(opened: Opened) -> str | None:
+    """The version, for those who may write."""
+    return opened.tree.guid if opened.is_team else None
+
+
+def _json(request: Request, body: object, *, version: str | None = None) -> Response:
+    """The body with its entity tag, or 304 to whoever has it already.
+
+    The tag of what the team reads begins with the version, which is what `If-Match` goes by. The version alone would
+    not do: what is published changes what is said about a draft that stays the same.
+    """
+    content = orjson.dumps(body)
+    digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+    headers = {"ETag": f'"{version}.{digest}"' if version else f'"{digest}"'}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type="application/json")
