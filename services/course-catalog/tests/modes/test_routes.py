@@ -150,6 +150,24 @@ async def test_the_same_mode_again_and_changes_of_its_identity_are_refused(clien
     assert clash.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("method", "url", "allowed"),
+    [
+        ("DELETE", MODES, "GET, HEAD, OPTIONS, POST"),
+        ("DELETE", f"{MODES}/", "GET, HEAD, OPTIONS, POST"),
+        ("PATCH", f"{MODES}/", "GET, HEAD, OPTIONS, POST"),
+        ("POST", f"{MODES}/verified", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+    ],
+)
+@pytest.mark.usefixtures("course")
+async def test_a_list_of_modes_and_a_mode_serve_different_methods(
+    client: Client, method: str, url: str, allowed: str
+) -> None:
+    answer = await client.send(method, url, VERIFIED, STAFF, headers=PATCH if method == "PATCH" else {})
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.json()["detail"] == f'Method "{method}" not allowed.'
+
+
 @pytest.mark.usefixtures("course")
 async def test_permission_comes_before_everything_else(client: Client) -> None:
     for method in ("GET", "POST", "PATCH", "DELETE"):
@@ -166,7 +184,6 @@ async def test_permission_comes_before_everything_else(client: Client) -> None:
         ("DELETE", f"{MODES}/audit", None, {}, 404),
         ("GET", f"{MODES}/audit", None, {}, 404),
         ("GET", "/api/course_modes/v1/courses/nonsense", None, {}, 404),
-        ("DELETE", MODES, None, {}, 404),
         ("PATCH", f"{MODES}/verified", {"sku": "x"}, {}, 415),
         ("POST", f"{MODES}/", b"{", {}, 400),
         ("POST", f"{MODES}/", b"[]", {}, 400),

@@ -3,11 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from common.errors import Invalid, NotFound
+from common.errors import Invalid, MethodNotAllowed, NotFound
 
 
 class ModeNotFound(NotFound):
     """Not found."""
+
+
+class NotOfAllModes(MethodNotAllowed):
+    """One mode can be changed or taken away, not all of a course at once."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f'Method "{method}" not allowed.', headers={"Allow": "GET, HEAD, OPTIONS, POST"})
+
+
+class NotOfOneMode(MethodNotAllowed):
+    """A mode is made at the address of its course."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f'Method "{method}" not allowed.', headers={"Allow": "DELETE, GET, HEAD, OPTIONS, PATCH"})
 
 
 class BadModeFields(Invalid):

@@ -12,7 +12,7 @@ from common.identity import Caller, CallerDep, require_user
 from common.keys import CourseKey, InvalidKey
 from common.resources import Resources
 from course_catalog.bodies import MERGE_PATCH, read_object
-from course_catalog.modes.errors import ModeNotFound
+from course_catalog.modes.errors import ModeNotFound, NotOfAllModes, NotOfOneMode
 from course_catalog.modes.fields import read_changes, read_new
 from course_catalog.modes.models import CourseMode
 from course_catalog.modes.operations import change_mode, course_of, create_mode, delete_mode
@@ -59,7 +59,9 @@ async def get_modes(session: ReadSession, place: str, request: Request) -> list[
 async def post_mode(request: Request, session: WriteSession, place: str) -> ModeOut:
     """Make a mode; the body's course counts."""
     resources: Resources = request.state.resources
-    split(place)
+    _, slug = split(place)
+    if slug is not None:
+        raise NotOfOneMode(request.method)
     values = read_new(await read_object(request))
     key = course_of(values["course_id"]).canonical
 
@@ -77,7 +79,9 @@ async def patch_mode(request: Request, session: WriteSession, place: str) -> Res
     """Change a mode, as a JSON merge patch."""
     resources: Resources = request.state.resources
     key, slug = split(place)
-    if slug is None or await find_mode(session, key, slug) is None:
+    if slug is None:
+        raise NotOfAllModes(request.method)
+    if await find_mode(session, key, slug) is None:
         raise ModeNotFound
     values = read_changes(await read_object(request, (MERGE_PATCH,)), slug=slug)
     default = settings_of(resources).course_mode
@@ -91,7 +95,7 @@ async def remove_mode(request: Request, session: WriteSession, place: str) -> Re
     resources: Resources = request.state.resources
     key, slug = split(place)
     if slug is None:
-        raise ModeNotFound
+        raise NotOfAllModes(request.method)
     await delete_mode(session, key, slug, default=settings_of(resources).course_mode, now=datetime.now(UTC))
     return Response(status_code=204)
 
