@@ -175,6 +175,19 @@ async def test_a_learner_heard_of_late_is_no_refusal(jobs, program, world):
     assert (job["text"], await world.state("grace")) == ("200", ("audit", True))
 
 
+async def test_a_long_file_after_short_ones_takes_no_longer_for_it(jobs, program, db):
+    await jobs.run(f"programs/{program}/enrollments", "student_key,status\nfirst,enrolled\n")
+    await db.execute(
+        "insert into enrollment_job_row (job_id, n, folded, data) select id, 1, 'x', '{}' from enrollment_job"
+    )
+    await db.execute("analyze enrollment_job_row")  # as autovacuum does between two jobs
+    keys = [f"k{number}" for number in range(30_000)] + ["k7"]
+    file = "student_key,status\n" + "".join(f"{key},odd\n" for key in keys)
+    async with asyncio.timeout(30):  # the rows each with each would take minutes
+        job = await jobs.run(f"programs/{program}/enrollments", file)
+    assert job["outcomes"] == {"invalid-status": 29_999, "duplicated": 2}
+
+
 async def test_a_dry_run_says_all_and_writes_nothing(jobs, program, world, db):
     await world.account("grace", "ada")
     for path, file in ((keys(program), "student_key,status\na,enrolled\nb,odd\n"), ("enrollments", PLAIN)):

@@ -52,6 +52,8 @@ _RETRY: Final = (
     "update enrollment_job set state = 'Retrying', failures = failures + 1 where id = $1 and finished is null"
 )
 _STAGED: Final = "update enrollment_job set total = $2 where id = $1"
+# no statistics know the rows copied a moment ago; taken for a few, they would be compared each with each
+_MANY_ROWS: Final = "set local enable_nestloop = off"
 _REPEATED: Final = """
 update enrollment_job_row r set repeated = true
 from (select folded from enrollment_job_row where job_id = $1 group by folded having count(*) > 1) d
@@ -170,6 +172,7 @@ class Runner:
                 await self._copy_rows(connection, job)
                 if await self._names_late_courses(connection, job):
                     raise _Late
+                await connection.execute(_MANY_ROWS)
                 await connection.execute(_REPEATED, job.id)
             total: int = await connection.fetchval("select count(*) from enrollment_job_row where job_id = $1", job.id)
             await connection.execute(_STAGED, job.id, total)
