@@ -303,6 +303,13 @@ async def test_other_methods_are_refused_in_the_familys_shape(client, enrolled):
     assert set(answer.json()) == {"developer_message", "error_code"}
 
 
+@pytest.mark.parametrize("path", ["v1/blocks/", "v2/blocks/", f"v1/blocks/{B}html+block@intro", "v1/block_metadata/x"])
+async def test_options_say_what_can_be_asked(client, demo, path):
+    answer = await client.request("OPTIONS", f"/api/courses/{path}")
+    assert (answer.status_code, answer.headers["allow"]) == (200, "GET, HEAD, OPTIONS")
+    assert answer.json()["renders"] == ["application/json"]
+
+
 async def test_only_what_is_published_is_read(client, bus, demo):
     demo.block("vertical@u4", display_name="Soon", draft={"parent": "sequential@a", "index": 1})
     await bus.import_course(demo)

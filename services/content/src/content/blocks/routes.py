@@ -107,6 +107,21 @@ async def read_block_metadata(request: Request, usage_key: str, caller: CallerDe
     return json_answer(body)
 
 
+async def describe(_: Request) -> Response:
+    """What can be asked, to anybody."""
+    about: dict[str, object] = {
+        "name": "Blocks",
+        "description": "A course's blocks.",
+        "renders": ["application/json"],
+        "parses": [],
+    }
+    return json_answer(about, {"Allow": "GET, HEAD, OPTIONS"})
+
+
+for _path in ("v1/blocks/", "v2/blocks/", "v1/block_metadata/"):
+    router.add_route(f"/api/courses/{_path}{{key:path}}", describe, methods=["OPTIONS"], include_in_schema=False)
+
+
 async def _open(request: Request, text: str, caller: Caller, asked: BlocksQuery) -> tuple[Granted, UsageKey]:
     """Raises `BadParameters` for text that is no key, and what `decide` raises."""
     resources: Resources = request.state.resources
