@@ -52,6 +52,7 @@ async def test_an_archive_becomes_a_command_and_its_outcome_the_tasks_end(system
     assert (task["state"], task["percent"], task["catalogue"]) == ("Succeeded", 100, "announced")
     assert task["counts"] | {"blocks": 5, "blocks_changed": 5, "outcome": "done"} == task["counts"]
     assert (task["draft_version"], task["published_version"]) == ("d" * 24, "c" * 24)
+    await clear_litter(system.resources)
     assert await system.resources.blobs.size(f"uploads/{task_id}") is None
     assert (await system.http("GET", task["report_url"])).json()["counts"]["blocks"] == 5
     assert list(system.resources.settings.spool_dir.iterdir()) == []
@@ -206,6 +207,7 @@ async def test_files_swept_before_content_came_to_them_are_stored_again(system, 
     assert await system.resources.blobs.size(second["snapshot"]) is not None
     await system.content.reply(second, version=None)
     assert (await system.http.ended(task_id))["state"] == "Succeeded"
+    await clear_litter(system.resources)
     assert await system.resources.blobs.size(f"uploads/{task_id}") is None
 
 

@@ -22,7 +22,7 @@ from import_export.exports.sending import send_archive
 from import_export.settings import Settings
 from import_export.tasks.models import Job, State
 from import_export.tasks.operations import new_job_id
-from import_export.tasks.queries import get_job
+from import_export.tasks.queries import read_job
 from import_export.tasks.schemas import TaskStarted, task_url
 
 router = APIRouter()
@@ -81,8 +81,7 @@ async def _export(resources: Resources, caller: Caller, standing: Standing, choi
         )
 
     async def read() -> Job | None:
-        async with resources.sessions() as session:
-            job = await get_job(session, job_id)
+        job = await read_job(resources.pool, job_id)
         return job if job.is_done else None
 
     return await resources.facts.eventually(read, timeout=settings.export_wait_seconds) or started

@@ -1,7 +1,7 @@
 """What a worker does with an export: build the archive from content's snapshot."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -36,25 +36,35 @@ class Exporter:
         job, blobs = held.job, held.resources.blobs
         if job.snapshot is None or job.archive_key is None:
             raise JobFailed("no_snapshot", "Content's answer names no snapshot.")
-        blob = f"archives/{job.id}"
         with spool_folder(self._settings, "write-") as folder:
             snapshot = orjson.loads(await blobs.get_bytes(job.snapshot))
             files = await local_assets(blobs, snapshot, folder)
             target = folder / "archive"
             size = await asyncio.to_thread(build, snapshot, files, target)
-            await take_file(blobs, blob, target)
+            blob = f"archives/{job.id}"
+            storing = asyncio.ensure_future(take_file(blobs, blob, target))
+            try:
+                await self._keep(held, storing, blob=blob, size=size, has_drafts=bool(snapshot.get("drafts")))
+            finally:
+                # a thread goes on writing whatever becomes of the job, and needs the folder until it has ended
+                await storing
+
+    async def _keep(self, held: Held, storing: Awaitable[None], *, blob: str, size: int, has_drafts: bool) -> None:
+        """Note the archive while it is being stored; the note is committed when it is."""
+        key = held.job.archive_key or ""
         async with held.row() as (session, row):
             superfluous = await keep_archive(
                 session,
                 row,
                 blob=blob,
                 size=size,
-                has_drafts=bool(snapshot.get("drafts")),
-                filename=archive_name(CourseKey.parse(job.course_id)),
+                has_drafts=has_drafts,
+                filename=archive_name(CourseKey.parse(row.course_id)),
                 now=datetime.now(UTC),
             )
-            leaving = await make_room(session, keep=job.archive_key, budget=self._settings.archive_cache_bytes)
+            leaving = await make_room(session, keep=key, budget=self._settings.archive_cache_bytes)
             await note_litter(session, [*leaving, *([superfluous] if superfluous else ())])
+            await storing
 
 
 def build(snapshot: Mapping[str, Json], files: dict[str, Path], target: Path) -> int:

@@ -18,7 +18,7 @@ from import_export.inspections.queries import find_inspection
 from import_export.settings import Settings
 from import_export.tasks.models import Job, Json, State
 from import_export.tasks.operations import new_job_id
-from import_export.tasks.queries import get_job
+from import_export.tasks.queries import read_job
 
 router = APIRouter()
 _TRUE = frozenset({"true", "1", "yes", "on"})
@@ -82,8 +82,7 @@ async def _findings(course: str, request: Request, caller: Caller) -> Json:
         await start_inspection(session, job_id, caller=caller, standing=standing, now=datetime.now(UTC))
 
     async def read() -> Job | None:
-        async with resources.sessions() as session:
-            job = await get_job(session, job_id)
+        job = await read_job(resources.pool, job_id)
         return job if job.is_done else None
 
     job = await resources.facts.eventually(read, timeout=settings.export_wait_seconds)
