@@ -304,6 +304,7 @@ def requester(caller: Caller) -> dict[str, object]:
         "username": caller.username,
         "is_staff": caller.is_staff,
         "creator_grants": list(caller.creator_grants),
+        "org_roles": [list(role) for role in caller.org_roles],
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -43,6 +44,10 @@ class Caller:
     @property
     def is_anonymous(self) -> bool:
         return self.username is None
+
+    def has_org_role(self, org: str, roles: Collection[str]) -> bool:
+        """Such a role holds for everything of the organization, also while the account is inactive."""
+        return any(place == org and role in roles for place, role in self.org_roles)
 
     def may_create(self, org: str, number: str) -> bool:
         """A creator grant is an org designation, good for itself and everything below (`UTCx`, `UTCx.chem`)."""

@@ -82,15 +82,11 @@ async def find_account(connection: Connection, username: str) -> Account | None:
     return Account(row["user_id"], row["username"], row["is_active"], row["is_staff"], row["email"]) if row else None
 
 
-def has_org_role(caller: Caller, org: str, roles: frozenset[str]) -> bool:
-    return any(place == org and role in roles for place, role in caller.org_roles)
-
-
 def is_team(caller: Caller, standing: Standing | None, course: CourseKey) -> bool:
     """May the caller read drafts and write? Course roles count only while the account is active."""
     if caller.is_anonymous:
         return False
-    if caller.is_staff or has_org_role(caller, course.org, TEAM_ROLES):
+    if caller.is_staff or caller.has_org_role(course.org, TEAM_ROLES):
         return True
     return standing is not None and standing.role in TEAM_ROLES and caller.is_active
 
@@ -99,7 +95,7 @@ def is_instructor(caller: Caller, standing: Standing | None, course: CourseKey) 
     """May the caller manage the team?"""
     if caller.is_anonymous:
         return False
-    if caller.is_staff or has_org_role(caller, course.org, frozenset({"instructor"})):
+    if caller.is_staff or caller.has_org_role(course.org, {"instructor"}):
         return True
     return standing is not None and standing.role == "instructor" and caller.is_active
 

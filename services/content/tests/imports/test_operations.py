@@ -190,6 +190,21 @@ async def test_an_existing_course_is_the_teams_and_the_staffs(bus, a_draft):
     assert (await bus.import_course(changed, by=a_caller("maker"))).outcome == "done"
 
 
+@pytest.mark.parametrize(
+    ("roles", "code"),
+    [
+        ((("Org", "staff"),), None),
+        ((("Org", "instructor"),), None),
+        ((("Org", "learner"),), "permission_denied"),
+        ((("Other", "staff"),), "permission_denied"),
+    ],
+)
+async def test_the_staff_of_an_organization_imports_and_exports_its_courses(bus, demo, roles, code):
+    olga = a_caller("olga", org_roles=roles, active=False)
+    assert (await bus.import_course(demo, by=olga)).code == code
+    assert (await bus.snapshot(by=olga)).code == code
+
+
 async def test_an_expected_head_must_be_the_drafts(bus, demo):
     answer = await bus.import_course(demo)
     demo.blocks["html@intro"]["fields"]["data"] = "x"

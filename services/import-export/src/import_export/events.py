@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.messaging import Command, Event
 
@@ -18,6 +18,7 @@ class Requester(BaseModel):
     username: str | None
     is_staff: bool
     creator_grants: list[str]
+    org_roles: list[tuple[str, str]] = Field(default_factory=list)
 
 
 class Source(BaseModel):

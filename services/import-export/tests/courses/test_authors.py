@@ -37,6 +37,10 @@ ELSEWHERE = a_caller("dave", grants=("Other",))
         (CREATOR, True, 403, "user_permissions"),
         (CREATOR, False, 202, None),
         (ELSEWHERE, False, 404, "course_does_not_exist"),
+        (a_caller("olga", org_roles=(("Org", "staff"),)), True, 202, None),
+        (a_caller("olga", org_roles=(("Org", "instructor"),), active=False), True, 202, None),
+        (a_caller("olga", org_roles=(("Org", "staff"),)), False, 404, "course_does_not_exist"),
+        (a_caller("olga", org_roles=(("Other", "staff"),)), True, 403, "user_permissions"),
         (None, True, 401, "not_authenticated"),
     ],
 )

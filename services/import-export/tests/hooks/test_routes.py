@@ -54,6 +54,13 @@ async def test_a_hook_is_its_authors_business(http, hook, github, caller, status
     assert made.status_code == {401: 401, 404: 403, 200: 201}[status]
 
 
+async def test_a_hook_is_made_by_rights_that_last(http, hook):
+    olga = a_caller("olga", user_id=9, org_roles=((COURSE.partition(":")[2].partition("+")[0], "staff"),))
+    assert (await http("GET", f"/api/v1/hooks/{hook['id']}", olga)).status_code == 200
+    made = await http("POST", "/api/v1/hooks", olga, json={"course_id": COURSE, "repository": URL})
+    assert (made.status_code, made.json()["error_code"]) == (403, "user_permissions")
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

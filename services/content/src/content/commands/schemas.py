@@ -18,6 +18,7 @@ class Requester(_Heard):
     username: str | None = None
     is_staff: bool = False
     creator_grants: tuple[str, ...] = ()
+    org_roles: tuple[tuple[str, str], ...] = ()
 
 
 class _Request(_Heard):

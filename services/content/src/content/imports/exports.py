@@ -9,7 +9,8 @@ from common.blobs import BlobStore
 from common.database import raw
 from common.keys import CourseKey, InvalidKey
 from common.messaging import outbox
-from content.commands.errors import CourseUnknown, NotACourse, NothingThere, NotPermitted, VersionUnknown
+from content.commands.errors import CourseUnknown, NotACourse, NothingThere, VersionUnknown
+from content.commands.rights import find_authored
 from content.commands.schemas import SnapshotCourse
 from content.events import CommandCompleted
 from content.imports.snapshots import Block, describe_drafts, ordered, write_snapshot
@@ -26,13 +27,6 @@ from content.versions.queries import (
 from content.versions.tree import Tree
 
 COMMAND = "content.snapshot_course.v1"
-
-_MAY_READ = """
-select c.announced, t.role, a.is_active
-from course c
-left join course_team t on t.course_key = c.course_key and t.user_id = $2 and not t.removed
-left join account a on a.user_id = $2
-where c.course_key = $1 and c.deleted_at is null"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,9 @@ async def snapshot_course(session: AsyncSession, blobs: BlobStore, command: Snap
     except InvalidKey as error:
         raise NotACourse(f"{error}.") from error
     connection = await raw(session)
-    version = await _decide(connection, course, command)
+    version = await find_authored(connection, course, command.requested_by)
+    if version is None:
+        raise CourseUnknown
     wanted = await _wanted(connection, course, command)
     unchanged = command.if_not_version == wanted.main
     key: str | None = None
@@ -75,17 +71,6 @@ async def snapshot_course(session: AsyncSession, blobs: BlobStore, command: Snap
         counts=counts,
         snapshot=key,
     )
-
-
-async def _decide(connection: asyncpg.Connection, course: CourseKey, command: SnapshotCourse) -> int:
-    """The course's announced version. Raises `CourseUnknown`, `NotPermitted`."""
-    who = command.requested_by
-    found = await connection.fetchrow(_MAY_READ, course.canonical, -1 if who.user_id is None else who.user_id)
-    if found is None:
-        raise CourseUnknown
-    if not who.is_staff and not (found["role"] and found["is_active"] is not False):
-        raise NotPermitted
-    return int(found["announced"])
 
 
 async def _wanted(connection: asyncpg.Connection, course: CourseKey, command: SnapshotCourse) -> Wanted:

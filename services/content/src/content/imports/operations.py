@@ -20,10 +20,10 @@ from content.commands.errors import (
     CourseUnknown,
     NameNotFree,
     NotACourse,
-    NotPermitted,
     SnapshotMissing,
     StaleHead,
 )
+from content.commands.rights import find_authored
 from content.commands.schemas import ImportCourse, Requester
 from content.courses.announcing import announce_course
 from content.courses.operations import Creator, branch_names, claim_course, open_branches, welcome_creator
@@ -45,12 +45,6 @@ from content.versions.queries import find_heads
 
 COMMAND = "content.import_course.v1"
 
-_FIND = """
-select c.spelling, c.announced, t.role, a.is_active
-from course c
-left join course_team t on t.course_key = c.course_key and t.user_id = $2 and not t.removed
-left join account a on a.user_id = $2
-where c.course_key = $1 and c.deleted_at is null"""
 _OTHER = "select course_key from course where dotted = $1 and deleted_at is null"
 _SOURCE = "update course set source = $2::text::jsonb where course_key = $1"
 _CLAIM = """
@@ -157,10 +151,7 @@ async def _decide(
 ) -> bool:
     """Does the course exist, and may the requester do this to it? Raises `NotPermitted`, `CourseUnknown`."""
     who = command.requested_by
-    found = await connection.fetchrow(_FIND, course.canonical, -1 if who.user_id is None else who.user_id)
-    if found is not None:
-        if not who.is_staff and not (found["role"] and found["is_active"] is not False):
-            raise NotPermitted
+    if await find_authored(connection, course, who) is not None:
         return True
     may_create = command.may_create and (who.is_staff or grants_cover(who.creator_grants, course.org, course.course))
     if must_exist or not may_create:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from common.identity import Caller, CallerDep
 from common.keys import InvalidKey
 from common.resources import Resources
-from content.access import TEAM_ROLES, has_org_role, is_team, require_info, require_team
+from content.access import TEAM_ROLES, is_team, require_info, require_team
 from content.addresses import clean
 from content.authoring.operations.pages import make_course_info
 from content.blocks.errors import ItemNotFound
@@ -80,7 +80,7 @@ async def _listed(asking: _Asking) -> list[Listed]:
 
 def _is_listed(asking: _Asking, listed: Listed, places: Places) -> bool:
     key, caller = listed.course.canonical, asking.caller
-    if key in places.team or has_org_role(caller, listed.course.org, TEAM_ROLES):
+    if key in places.team or caller.has_org_role(listed.course.org, TEAM_ROLES):
         return True
     if listed.settings.get("visible_to_staff_only") is True:
         return False

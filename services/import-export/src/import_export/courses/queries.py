@@ -9,6 +9,7 @@ from common.resources import Resources
 from import_export.courses.errors import CourseNotFound, InvalidCourseKey, NotAnAuthor
 from import_export.courses.models import Standing
 
+_ROLES = ("instructor", "staff")
 _STANDING = text(
     """select c.spelling, c.deleted, case when a.is_active is not false then t.role end as role
        from (select cast(:course_id as text) as course_id) asked
@@ -30,7 +31,8 @@ async def get_standing(session: AsyncSession, key: CourseKey, caller: Caller, *,
     """`spelling` is the form the caller wrote; a course that exists keeps the one it was created in."""
     row = (await session.execute(_STANDING, {"course_id": key.canonical, "user_id": caller.user_id})).one()
     exists = row.spelling is not None and not row.deleted
-    return Standing(key.canonical, row.spelling if exists else spelling, exists, row.role)
+    role = row.role or ("staff" if caller.has_org_role(key.org, _ROLES) else None)
+    return Standing(key.canonical, row.spelling if exists else spelling, exists, role)
 
 
 async def require_author(resources: Resources, caller: Caller, written: str, *, may_create: bool = False) -> Standing:

@@ -39,6 +39,7 @@ def requester(caller: Caller) -> Requester:
         username=caller.username,
         is_staff=caller.is_staff,
         creator_grants=list(caller.creator_grants),
+        org_roles=list(caller.org_roles),
     )
 
 
