@@ -190,6 +190,13 @@ async def test_a_part_can_be_had(system, answering):
     assert (await export(system, answering, 3, headers=stale))[0].status_code == 200
 
 
+@pytest.mark.parametrize("asked", ["lines=1-2", "bytes=", "bytes=5-1", "bytes=a-b", "bytes=1-2,9-3", "bytes"])
+async def test_what_is_no_range_means_the_whole(system, answering, asked):
+    whole, _ = await export(system, answering, 1)
+    answer, _ = await export(system, answering, 2, headers=TGZ | {"range": asked})
+    assert (answer.status_code, answer.content) == (200, whole.content)
+
+
 @pytest.mark.parametrize(
     ("accept", "status", "media"),
     [

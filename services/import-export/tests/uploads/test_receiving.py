@@ -56,7 +56,7 @@ CUT = b'--BB\r\nContent-Disposition: form-data; name="file"; filename="a.tgz"\r\
         ("application/x-tgz", b"", 400, "empty_upload"),
         ("application/x-tgz", ARCHIVE * 30_000, 413, "upload_too_large"),
         ("application/json", b"{}", 415, "unsupported_upload"),
-        ("application/x-www-form-urlencoded", b"a=b", 415, "unsupported_upload"),
+        ("application/x-www-form-urlencoded", b"a=b", 400, "missing_file"),
         (FORM, CUT, 400, "malformed_form"),
         (FORM, CUT * 2, 400, "malformed_form"),
         (FORM, b"no form at all", 400, "malformed_form"),
@@ -79,11 +79,28 @@ async def test_a_bad_upload_is_refused_with_a_code_and_leaves_nothing(http, db, 
     assert list(resources.settings.spool_dir.iterdir()) == []
 
 
-async def test_missing_and_misnamed_files_have_upstreams_words(http):
-    missing = await http("POST", PATH, files={"other": ("a.tar.gz", ARCHIVE)})
-    misnamed = await http("POST", PATH, files={"course_data": ("a.rar", ARCHIVE)})
-    assert missing.json()["developer_message"] == "Missing required parameter"
-    assert misnamed.json()["developer_message"] == "Parameter in the wrong format"
+UPSTREAM = "/api/courses/v0/import/course-v1:Org+Sample+2030/"
+
+
+@pytest.mark.parametrize(("path", "code"), [(PATH, "missing_file"), (UPSTREAM, "internal_error")])
+@pytest.mark.parametrize("sent", [{"files": {"other": ("a.tar.gz", ARCHIVE)}}, {"data": {"a": "b"}}, {}])
+async def test_a_missing_file_has_upstreams_words(http, path, code, sent):
+    answer = await http("POST", path, **sent)
+    said = {"developer_message": "Missing required parameter", "error_code": code}
+    assert (answer.status_code, answer.json()) == (400, said)
+
+
+@pytest.mark.parametrize(("path", "code"), [(PATH, "wrong_format"), (UPSTREAM, "internal_error")])
+async def test_a_misnamed_file_has_upstreams_words(http, path, code):
+    answer = await http("POST", path, files={"course_data": ("a.rar", ARCHIVE)})
+    said = {"developer_message": "Parameter in the wrong format", "error_code": code}
+    assert (answer.status_code, answer.json()) == (400, said)
+
+
+async def test_upstreams_address_takes_no_libraries(http):
+    path = "/api/courses/v0/import/library-v1:Org+Sample/"
+    assert (await http("POST", path, files={"course_data": ("a.tar.gz", ARCHIVE)})).status_code == 404
+    assert (await http("GET", path, params={"task_id": "x", "filename": "a.tar.gz"})).status_code == 404
 
 
 async def test_bad_options_are_named_one_by_one(http):

@@ -3,14 +3,19 @@
 import re
 from urllib.parse import quote
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from common.blobs import BlobStore
 from import_export.exports.models import Archive
 from import_export.exports.schemas import ARCHIVE_TYPE
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+# what a request may ask for: anything else is no range, and means the whole (RFC 9110, 14.2)
+_RANGES = re.compile(r"\s*bytes\s*=\s*(?:\d{1,18}-\d{0,18}|-\d{1,18})(?:\s*,\s*(?:\d{1,18}-\d{0,18}|-\d{1,18}))*\s*\Z")
+_BACKWARDS = re.compile(r"(\d+)-(\d+)")
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
@@ -18,6 +23,17 @@ class ArchiveFile(FileResponse):
     """Few large reads: each costs a change of thread."""
 
     chunk_size = 1024 * 1024
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _is_range(Headers(scope=scope).get("range", "")):
+            scope = {**scope, "headers": [field for field in scope["headers"] if field[0] != b"range"]}
+        await super().__call__(scope, receive, send)
+
+
+def _is_range(text: str) -> bool:
+    if _RANGES.match(text) is None:
+        return False
+    return all(int(first) <= int(last) for first, last in _BACKWARDS.findall(text))
 
 
 def is_known(request: Request, archive: Archive) -> bool:

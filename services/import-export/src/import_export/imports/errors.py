@@ -9,6 +9,18 @@ class MissingParameter(Invalid):
     code = "missing_parameter"
 
 
+class UpstreamMissingFile(Invalid):
+    """Missing required parameter"""
+
+    code = "internal_error"
+
+
+class UpstreamWrongFormat(Invalid):
+    """Parameter in the wrong format"""
+
+    code = "internal_error"
+
+
 class ImportInProgress(Conflict):
     """Another import of this course is under way."""
 

@@ -7,13 +7,15 @@ from starlette.responses import JSONResponse, Response
 from common.app import raw_path
 from common.identity import CallerDep
 from common.resources import Resources
+from import_export.courses.errors import CourseNotFound
 from import_export.courses.queries import require_author
 from import_export.imports.beginning import Begun, Partly, begin_import, open_beginning
-from import_export.imports.errors import MissingParameter
+from import_export.imports.errors import MissingParameter, UpstreamMissingFile, UpstreamWrongFormat
 from import_export.tasks.errors import TaskNotFound
 from import_export.tasks.models import Kind, State
 from import_export.tasks.queries import get_job, parse_task_id
 from import_export.tasks.schemas import TaskStarted
+from import_export.uploads.errors import MissingFile, WrongFormat
 from import_export.uploads.schemas import files_answer
 
 router = APIRouter()
@@ -72,10 +74,22 @@ def _answer(request: Request, came: Begun | Partly) -> Response:
     return partly(request, came)
 
 
+def _no_library(course: str) -> None:
+    """Upstream's address takes courses alone. Raises `CourseNotFound`."""
+    if course.startswith("library-v1:"):
+        raise CourseNotFound
+
+
 @router.post("/api/courses/v0/import/{course:path}/", openapi_extra=BODY)
 async def import_course_as_upstream(course: str, request: Request, caller: CallerDep) -> Response:
     """Upstream's import API: the same task, answered 200."""
-    came = await begin_import(course, request, caller)
+    _no_library(course)
+    try:
+        came = await begin_import(course, request, caller)
+    except MissingFile as refusal:
+        raise UpstreamMissingFile from refusal
+    except WrongFormat as refusal:
+        raise UpstreamWrongFormat from refusal
     if isinstance(came, Begun):
         return JSONResponse({"task_id": str(came.task_id)})
     return partly(request, came)
@@ -91,6 +105,7 @@ async def get_import_state(
     course: str, request: Request, caller: CallerDep, task_id: str = "", filename: str = ""
 ) -> JSONResponse:
     """The state of the import of that file into that course."""
+    _no_library(course)
     resources: Resources = request.state.resources
     standing = await require_author(resources, caller, course, may_create=True)
     if not task_id or not filename:

@@ -98,7 +98,7 @@ async def import_course_as_studio(course: str, request: Request, caller: CallerD
             raise UnsupportedArchive from refusal
         raise
     if isinstance(came, Begun):
-        return JSONResponse({"ImportStatus": _UPLOADED, "task_id": str(came.task_id)})
+        return JSONResponse({"ImportStatus": _UPLOADED})
     return partly(request, came)
 
 

@@ -116,17 +116,23 @@ async def receive_body(
                 filename, fields = await _receive_form(request, spool, form_names)
             elif media.get_content_type() in RAW_TYPES:
                 filename, fields = await _receive_raw(request, spool)
+            elif media.get_content_type() == "application/x-www-form-urlencoded":
+                raise MissingFile  # a form without a file, as clients encode it
             else:
                 raise UnsupportedUpload(" ".join((UnsupportedUpload.__doc__ or "").split()))
+        if not spool.size and not {"content-type", "content-range"} & set(request.headers):
+            raise MissingFile
         yield Upload(path, filename, spool.size, spool.digest, fields, spool.head)
 
 
 def as_archive(upload: Upload) -> Upload:
-    """The upload under the name it is kept by. Raises `EmptyUpload`, `NotAnArchive`, `WrongFormat`."""
+    """The upload under the name it is kept by. Raises `EmptyUpload`, `NotAnArchive`, `WrongFormat`.
+
+    What is named like an archive and is none is found out where it is read, and told in the report.
+    """
     if upload.size == 0:
         raise EmptyUpload
-    kind = kind_of(upload.head)
-    return replace(upload, filename=clean_filename(upload.filename or default_filename(kind)))
+    return replace(upload, filename=clean_filename(upload.filename or default_filename(kind_of(upload.head))))
 
 
 def default_filename(kind: ArchiveKind = "gzip") -> str:
