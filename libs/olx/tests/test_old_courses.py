@@ -493,3 +493,18 @@ def test_a_root_that_is_nearly_a_pointer_is_read_as_it_stands_and_told() -> None
     )
     assert course.blocks["course@course"].children == []
     assert found(report)[0] == ("possible_pointer", "course.xml", 1)
+
+
+def test_a_definition_that_only_points_is_told() -> None:
+    course, report = body(
+        '<html url_name="h"/><chapter url_name="a"/><chapter url_name="b"/><video url_name="v"/>',
+        {
+            "html/h.xml": '<html url_name="h"/>',
+            "chapter/a.xml": '<chapter url_name="b"/>',
+            "chapter/b.xml": '<chapter url_name="b"><html url_name="i">x</html></chapter>',
+            "video/v.xml": "<video/>",
+        },
+    )
+    assert course.blocks["html@h"].fields == {"data": ""}
+    assert tree(course) == {"html@h": {}, "chapter@a": {}, "chapter@b": {"html@i": {}}, "video@v": {}}
+    assert [entry.file for entry in report.entries if entry.code == "only_a_pointer"] == ["html/h.xml", "chapter/a.xml"]

@@ -45,6 +45,11 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
         "warning",
         "An element with url_name and more attributes is read as it stands, though its definition file exists.",
     ),
+    "only_a_pointer": (
+        "warning",
+        "A definition file holds only a pointer, to itself or to another file; it is not followed and its block is"
+        " empty.",
+    ),
     "tag_mismatch": (
         "info",
         "A definition file's element has another tag than the pointer to it; the pointer's tag is the type.",

@@ -173,6 +173,9 @@ class BlockReader:
         if nfc(body.get("url_name") or written) != written:
             message = f"{path} says that it is {body.get('url_name')!r}; it is read as {written!r}"
             self.report.add("url_name_mismatch", message, file=path, line=line_of(body), action="ignored")
+        if is_pointer(body) and definition_path(self.folder, body.tag, body.get("url_name", "")) in self.tree.files:
+            message = f"{path} holds nothing but a pointer; {block_type}@{name} is empty"
+            self.report.add("only_a_pointer", message, file=path, line=line_of(body))
         body_path = self._body_path(body)
         if body_path is not None and body_path != path:
             inner = self._load(body_path, Place(path), body)
