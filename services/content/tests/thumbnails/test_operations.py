@@ -11,7 +11,7 @@ from PIL import Image
 
 from common.testing.identity import a_caller
 from common.testing.waiting import until
-from content.thumbnails.operations import draw_waiting, give_way, keep_drawing
+from content.thumbnails.operations import draw_waiting, give_way, keep_drawing, wait_for_calm
 
 ADMIN = a_caller("admin", staff=True)
 LIST = "/assets/course-v1:Org+Demo+1"
@@ -50,7 +50,7 @@ async def test_images_of_an_import_are_drawn_once_for_the_same_bytes(client, bus
 
 
 async def test_the_background_draws_what_waits(bus, course):
-    task = asyncio.create_task(keep_drawing(bus.resources))
+    task = asyncio.create_task(keep_drawing(bus.resources, calm_seconds=0.1))
     waiting = "select count(*) from thumbnail where made_at is null"
 
     async def all_drawn() -> bool:
@@ -97,3 +97,26 @@ async def test_drawing_in_the_background_takes_what_nobody_else_wants_of_the_pro
     with ThreadPoolExecutor(1, initializer=give_way) as threads:
         there = await loop.run_in_executor(threads, lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
     assert (there, os.getpriority(os.PRIO_PROCESS, 0)) == (19, before)
+
+
+async def test_while_imports_bring_more_nothing_is_drawn_but_not_for_ever(bus, course):
+    pool, brought = bus.resources.pool, 0
+
+    async def bring() -> None:
+        nonlocal brought
+        while True:
+            brought += 1
+            await pool.execute("insert into thumbnail (digest) values ($1)", brought.to_bytes(32, "big"))
+            await asyncio.sleep(0.01)
+
+    loop, bringing = asyncio.get_running_loop(), asyncio.create_task(bring())
+    try:
+        begun = loop.time()
+        await wait_for_calm(pool, seconds=0.2, longest=0.5)
+        assert 0.5 <= loop.time() - begun < 5
+    finally:
+        bringing.cancel()
+        await asyncio.gather(bringing, return_exceptions=True)
+    begun = loop.time()
+    await wait_for_calm(pool, seconds=0.2, longest=60)
+    assert 0.2 <= loop.time() - begun < 5

@@ -14,14 +14,16 @@ from common.blobs import BlobMissing, BlobStore, asset_key
 from common.database import DATABASE_AWAY
 from common.resources import Resources
 from content.thumbnails.models import draw
-from content.thumbnails.queries import Drawn, find_thumbnail, list_waiting
+from content.thumbnails.queries import Drawn, count_waiting, find_thumbnail, list_waiting
 from content.versions.queries import Connection
 
 log = structlog.get_logger()
 _MAX_BYTES = 50_000_000
 _BATCH = 20
 _EVERY_SECONDS = 10.0
-_PAUSE_SECONDS = 0.5
+_PAUSE_SECONDS = 0.1
+CALM_SECONDS = 5.0
+_LONGEST_SECONDS = 60.0
 _LEAST_PRIORITY = 19
 _WANT = """
 insert into thumbnail (digest) select d from unnest($1::bytea[]) d order by d on conflict do nothing"""
@@ -80,7 +82,18 @@ def give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LEAST_PRIORITY)
 
 
-async def keep_drawing(resources: Resources) -> None:
+async def wait_for_calm(pool: asyncpg.Pool, *, seconds: float, longest: float = _LONGEST_SECONDS) -> None:
+    """Until imports bring no more pictures: they go first. What somebody asks for meanwhile is drawn at once."""
+    known, deadline = await count_waiting(pool), asyncio.get_running_loop().time() + longest
+    while asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(seconds)
+        now = await count_waiting(pool)
+        if now <= known:
+            return
+        known = now
+
+
+async def keep_drawing(resources: Resources, *, calm_seconds: float = CALM_SECONDS) -> None:
     """The background task of the role `consume`: a committed import wakes it; two processes at once do no harm.
 
     Drawing the pictures of a course takes longer than all the rest of its import, and nobody waits for it.
@@ -93,15 +106,15 @@ async def keep_drawing(resources: Resources) -> None:
     try:
         while True:
             try:
-                found = await resources.facts.eventually(waiting, timeout=_EVERY_SECONDS)
-                # when too many wait for facts, waiting ends at once; and an import is first told that it is done
-                await asyncio.sleep(_PAUSE_SECONDS)
-                if found:
+                if await resources.facts.eventually(waiting, timeout=_EVERY_SECONDS):
+                    await wait_for_calm(resources.pool, seconds=calm_seconds)
                     count = await draw_waiting(resources.pool, resources.blobs, threads=threads)
                     log.info("thumbnails_drawn", count=count)
             except DATABASE_AWAY as error:
                 log.warning("thumbnails_not_drawn", error=repr(error))
                 await asyncio.sleep(_EVERY_SECONDS)
+            # when too many wait for facts, waiting ends at once
+            await asyncio.sleep(_PAUSE_SECONDS)
     finally:
         # a picture under the pen is no reason for others to wait
         threads.shutdown(wait=False, cancel_futures=True)

@@ -7,6 +7,7 @@ from content.versions.queries import Connection
 _FIND = "select made_at is not null as made, data from thumbnail where digest = $1"
 # thumbnail_waiting, which is empty but for what is to be drawn
 _WAITING = "select digest from thumbnail where made_at is null limit $1"
+_COUNT = "select count(*) as waiting from thumbnail where made_at is null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,9 @@ async def find_thumbnail(connection: Connection, digest: str) -> Drawn | None:
 async def list_waiting(connection: Connection, *, limit: int) -> list[str]:
     """Digests of pictures still to be drawn."""
     return [row["digest"].hex() for row in await connection.fetch(_WAITING, limit)]
+
+
+async def count_waiting(connection: Connection) -> int:
+    """How many pictures are still to be drawn."""
+    row = await connection.fetchrow(_COUNT)
+    return row["waiting"] if row else 0
