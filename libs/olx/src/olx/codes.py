@@ -47,8 +47,7 @@ REPORT_CODES: Final[dict[str, tuple[Severity, str]]] = {
     ),
     "only_a_pointer": (
         "warning",
-        "A definition file holds only a pointer, to itself or to another file; it is not followed and its block is"
-        " empty.",
+        "A definition file holds nothing but a pointer, which is not followed; its block is empty.",
     ),
     "tag_mismatch": (
         "info",
