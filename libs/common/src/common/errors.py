@@ -250,6 +250,9 @@ def _validation(error: RequestValidationError) -> Refusal:
     fields: dict[str, object] = {}
     for item in error.errors():
         place = [str(part) for part in item["loc"] if part not in ("body", "query", "path", "header")]
+        # what is no JSON has no fields, only a position; one object where there may be a list is not item 0 of anything
+        if item["type"] == "json_invalid" or (isinstance(error.body, dict) and place and place[0] == "0"):
+            place = place[1:]
         fields.setdefault(".".join(place) or "body", {"developer_message": item["msg"]})
     return Invalid("The request is not valid.", code="invalid", field_errors=fields)
 

@@ -84,6 +84,9 @@ async def test_a_taken_name_or_address_refuses_the_whole_list(client, staff, a_u
     assert (answer.status_code, answer.json()["error_code"]) == (400, "user_twice")
 
 
+FINE = {"username": "fine", "email": "fine@example.com"}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -106,11 +109,13 @@ async def test_a_taken_name_or_address_refuses_the_whole_list(client, staff, a_u
     ids=str,
 )
 async def test_bad_fields_are_refused_as_problems(client, staff, change):
-    body = {"username": "fine", "email": "fine@example.com", **change}
+    body = {**FINE, **change}
     answer = await client.post("/api/accounts/v1/users", json=body, headers=staff)
     assert answer.status_code == 400
     assert answer.json()["status"] == 400
-    assert answer.json()["field_errors"]
+    assert list(answer.json()["field_errors"]) == list(change)
+    several = await client.post("/api/accounts/v1/users", json=[FINE, body], headers=staff)
+    assert list(several.json()["field_errors"]) == [f"1.{name}" for name in change]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[1]", b'"x"', b'{"username": "\\ud800", "email": "a@b.c"}'])
@@ -270,7 +275,8 @@ async def test_a_grant_is_given_by_staff_and_by_holders_of_a_wider_one(client, s
     holder, other = await a_user("grant-holder"), await a_user("grant-taker")
     wide = {"username": "grant-holder", "designation": "UTCx"}
     narrow = {"username": "grant-taker", "designation": "UTCx.chem"}
-    assert (await client.post(url, json=narrow, headers=other["headers"])).status_code == 403
+    for body in (narrow, {}, {"designation": 5}):
+        assert (await client.post(url, json=body, headers=other["headers"])).status_code == 403
     assert (await client.post(url, json=wide, headers=staff)).status_code == 201
     made = await client.post(url, json=narrow, headers=holder["headers"])
     assert (made.status_code, made.json()["granted_by"]) == (201, "grant-holder")

@@ -14,7 +14,7 @@ from common.database import ReadSession, WriteSession
 from common.identity import Caller, CallerDep, request_base, require_staff, require_user
 from common.pagination import PageRequest, page_links, parse_page
 from gateway.accounts import operations, queries
-from gateway.accounts.errors import TooManyPasswords
+from gateway.accounts.errors import GrantNotYours, TooManyPasswords
 from gateway.accounts.models import CreatorGrant, ExternalId, OrgRole, User
 from gateway.accounts.schemas import (
     CreatorGrantOut,
@@ -22,7 +22,7 @@ from gateway.accounts.schemas import (
     NewCreatorGrant,
     NewExternalId,
     NewOrgRole,
-    NewUser,
+    NewUsers,
     OrgRoleOut,
     Page,
     UserChanges,
@@ -43,12 +43,20 @@ def _user(caller: CallerDep) -> Caller:
     return require_user(caller)
 
 
+def _giver(caller: CallerDep) -> Caller:
+    """Whoever has nothing to give hears that before anything about the body."""
+    if not require_user(caller).is_staff and not caller.creator_grants:
+        raise GrantNotYours
+    return caller
+
+
 def _paging(page: str | None = None, page_size: str | None = None) -> PageRequest:
     return parse_page(page, page_size, default=50, maximum=500)
 
 
 Staff = Annotated[Caller, Depends(_staff)]
 SignedIn = Annotated[Caller, Depends(_user)]
+Giver = Annotated[Caller, Depends(_giver)]
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 Paging = Annotated[PageRequest, Depends(_paging)]
 
@@ -63,10 +71,10 @@ def page_body(request: Request, paging: PageRequest, found: queries.Found, resul
 
 @router.post("/users", status_code=201, response_model=UserOut | list[UserOut])
 async def create_users(
-    request: Request, body: NewUser | list[NewUser], caller: Staff, session: WriteSession, gateway: GatewayDep
+    request: Request, users: NewUsers, caller: Staff, session: WriteSession, gateway: GatewayDep
 ) -> Response:
     """Make one account, or a list of them: all or none."""
-    users = body if isinstance(body, list) else [body]
+    alone = (await request.body()).lstrip().startswith(b"{")
     if len(users) > 1 and sum(user.password is not None for user in users) > MOST_PASSWORDS:
         raise TooManyPasswords
 
@@ -79,7 +87,7 @@ async def create_users(
     async def make() -> tuple[int, object]:
         rows = await operations.create_users(session, users, hashes=hashes) if users else []
         out = [_row(row) for row in rows]
-        return 201, out if isinstance(body, list) else out[0]
+        return 201, out[0] if alone else out
 
     return await once(request, session, caller, make)
 
@@ -231,9 +239,7 @@ def _grant(grant: CreatorGrant, username: str, giver: str | None) -> dict[str, o
 
 
 @router.post("/creator_grants", status_code=201, response_model=CreatorGrantOut)
-async def give_creator_grant(
-    request: Request, body: NewCreatorGrant, caller: SignedIn, session: WriteSession
-) -> Response:
+async def give_creator_grant(request: Request, body: NewCreatorGrant, caller: Giver, session: WriteSession) -> Response:
     """Let a person create courses under a designation; also by the holder of a wider one. 200 when held already."""
 
     async def make() -> tuple[int, object]:

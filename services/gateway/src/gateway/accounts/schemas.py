@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
 Item = TypeVar("Item")
 
@@ -44,6 +44,13 @@ class NewUser(_Body):
     is_staff: bool = False
     is_active: bool = True
     country: Country | None = None
+
+
+def _as_list(body: object) -> object:
+    return [body] if isinstance(body, dict) else body
+
+
+NewUsers = Annotated[list[NewUser], BeforeValidator(_as_list, json_schema_input_type=NewUser | list[NewUser])]
 
 
 class UserChanges(_Body):
