@@ -84,7 +84,16 @@ def test_variables_go_to_those_who_know_them():
     assert run.service_environment(given | {"HOME": "/"}) == {
         "*": {"LECTERN_LOG_LEVEL": "DEBUG"},
         "gateway": {"LECTERN_RATE_LIMITS": "off"},
+        "enrollment": {},
+        "import-export": {"LECTERN_HOOK_INTERNAL_URLS": "true"},
     }
+
+
+def test_repositories_of_this_machine_can_be_shut_out():
+    given = {"LECTERN_HOOK_INTERNAL_URLS": "false", "LECTERN_PROGRAM_RESET": "true"}
+    made = run.service_environment(given)
+    assert made["import-export"] == {"LECTERN_HOOK_INTERNAL_URLS": "false"}
+    assert made["enrollment"] == {"LECTERN_PROGRAM_RESET": "true"}
 
 
 def test_nothing_runs_here(runner, tmp_path):

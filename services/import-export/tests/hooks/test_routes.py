@@ -1,6 +1,7 @@
 """Hooks over HTTP: who may keep them, and which pushes they believe."""
 
 from urllib.parse import quote
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -201,3 +202,9 @@ async def test_a_hook_taken_away_cancels_what_nobody_will_fetch(http, hook, gith
     heard = (await http("POST", f"/api/v1/hooks/{hook['id']}/push", None, **github(SHA))).json()
     assert (await http("DELETE", f"/api/v1/hooks/{hook['id']}")).status_code == 204
     assert (await http.task(heard["task_id"]))["state"] == "Canceled"
+
+
+@pytest.mark.parametrize("body", [{}, [], {"course_id": 5}])
+async def test_who_is_nobody_hears_that_before_what_is_wrong_with_the_hook(http, body):
+    assert (await http("POST", "/api/v1/hooks", None, json=body)).status_code == 401
+    assert (await http("PATCH", f"/api/v1/hooks/{uuid4()}", None, json=body)).status_code == 401

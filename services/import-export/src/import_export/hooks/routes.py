@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -46,8 +47,15 @@ _PUSH_BODY = {
 }
 
 
+def _signed_in(caller: CallerDep) -> Caller:
+    return require_user(caller)
+
+
+SignedIn = Annotated[Caller, Depends(_signed_in)]
+
+
 @router.post("", response_model=HookOut, status_code=201, summary="Let a course follow a repository")
-async def create_hook(request: Request, body: NewHook, session: WriteSession, caller: CallerDep) -> HookOut:
+async def create_hook(request: Request, body: NewHook, session: WriteSession, caller: SignedIn) -> HookOut:
     """The secret is in this answer only; `receive_url` and it go to the repository's host. For the course's authors."""
     resources: Resources = request.state.resources
     # a hook acts later, by rights that can be looked up then: those in an organization are known while one asks only
@@ -76,7 +84,7 @@ async def read_hook(request: Request, hook_id: str, caller: CallerDep) -> HookOu
 
 @router.patch("/{hook_id}", response_model=HookOut, summary="Change a hook")
 async def change_hook(
-    request: Request, hook_id: str, body: HookChanges, session: WriteSession, caller: CallerDep
+    request: Request, hook_id: str, body: HookChanges, session: WriteSession, caller: SignedIn
 ) -> HookOut:
     """Branch, path, options, or a new secret. For the course's authors."""
     await _own(request, caller, hook_id)
