@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 from common.testing.docker_servers import engine_answers
 from common.testing.keeper import temporary_folder
-from common.testing.plugin import AMQP_URLS
+from common.testing.plugin import AMQP_URLS, ENDS
 from common.testing.postgres_server import PostgresFailed
 from common.testing.rabbitmq_server import RabbitmqFailed
 from common.testing.servers import ExtensionsMissing, Given, ServersMissing, ensure_available, postgres, rabbitmq
@@ -72,7 +72,8 @@ def command(torture: bool, results: Path, extra: list[str], *, workers: int = 1)
         chosen += " and not docker"
     limits = ["--timeout", "1800", "--session-timeout", str(TORTURE_SECONDS)] if torture else []
     if workers > 1:
-        limits = [*limits, "-n", str(workers), "--dist", "loadgroup"]
+        # as ordered by our plugin: xdist's own order, by number of tests, leaves the longest group for the end
+        limits = [*limits, "-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
     given = any(not word.startswith("-") for word in extra)
     places = [] if given else [name for name in ("libs", "services", "deploy", "tests") if (ROOT / name).is_dir()]
     return [sys.executable, "-m", "pytest", "-m", chosen, f"--junitxml={results}", *limits, *places, *extra]
@@ -131,7 +132,8 @@ def _servers(stack: ExitStack, workers: int) -> dict[str, str]:
     hosts = [broker.url]
     if workers > 1 and not isinstance(broker, Given):
         hosts = [broker.add_vhost(f"worker-{number}") for number in range(workers)]
-    return kept | {POSTGRES: database.url, AMQP: broker.url, AMQP_URLS: " ".join(hosts)}
+    ends = {} if isinstance(database, Given) else {ENDS: "1"}
+    return kept | ends | {POSTGRES: database.url, AMQP: broker.url, AMQP_URLS: " ".join(hosts)}
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

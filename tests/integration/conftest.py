@@ -17,8 +17,11 @@ from api import Client, admin_of
 
 from common.testing.system import System, running_system
 
-# A hook's repository is on this machine in tests.
-ENVIRONMENT = {"gateway": {"LECTERN_RATE_LIMITS": "off"}, "import-export": {"LECTERN_HOOK_INTERNAL_URLS": "true"}}
+# A hook's repository is on this machine in tests; the job of a killed process is taken up after two seconds, not thirty
+ENVIRONMENT = {
+    "gateway": {"LECTERN_RATE_LIMITS": "off"},
+    "import-export": {"LECTERN_HOOK_INTERNAL_URLS": "true", "LECTERN_JOB_LEASE_SECONDS": "2"},
+}
 
 
 @dataclass(frozen=True)

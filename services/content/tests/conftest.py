@@ -18,6 +18,7 @@ from common.keys import CourseKey
 from common.messaging import Message
 from common.resources import Resources, open_resources
 from common.testing.identity import TestKeys, a_caller
+from common.testing.waiting import impatient
 from content.accounts.operations import keep_accounts
 from content.app import create_app
 from content.commands.errors import Rejected
@@ -118,11 +119,21 @@ class Client:
 
 @pytest.fixture(scope="session")
 async def app(shared_resources: Resources) -> ASGIApp:
-    return _Serving(create_app(shared_resources), shared_resources)
+    """The API as it is, but for one thing: no fact is waited for."""
+    resources = impatient(shared_resources)
+    return _Serving(create_app(resources), resources)
 
 
 @pytest.fixture
 async def client(resources: Resources, app: ASGIApp, keys: TestKeys) -> AsyncIterator[Client]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
+        yield Client(http, keys)
+
+
+@pytest.fixture
+async def patient_client(resources: Resources, keys: TestKeys) -> AsyncIterator[Client]:
+    """A client of the API as it is in earnest: it waits for facts before it refuses."""
+    app = _Serving(create_app(resources), resources)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
         yield Client(http, keys)
 

@@ -14,6 +14,7 @@ from common.identity import Caller
 from common.keys import CourseKey
 from common.resources import Resources, open_resources
 from common.testing.identity import TestKeys, a_caller
+from common.testing.waiting import impatient
 from course_catalog.accounts.operations import AccountFacts, store_accounts
 from course_catalog.allowances.operations import Allowance, store_allowances
 from course_catalog.app import create_app
@@ -129,6 +130,15 @@ class Client:
 
 @pytest.fixture
 async def client(resources: Resources, keys: TestKeys) -> AsyncIterator[Client]:
+    """The API as it is, but for one thing: no fact is waited for."""
+    app = _Serving(create_app(resources), impatient(resources))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
+        yield Client(http, keys)
+
+
+@pytest.fixture
+async def patient_client(resources: Resources, keys: TestKeys) -> AsyncIterator[Client]:
+    """A client of the API as it is in earnest: it waits for facts before it refuses."""
     app = _Serving(create_app(resources), resources)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
         yield Client(http, keys)

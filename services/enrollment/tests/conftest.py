@@ -1,11 +1,10 @@
 """A migrated database, the service over it, and a world of accounts and courses to fill it with."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import asyncpg
 import httpx
@@ -13,10 +12,10 @@ import orjson
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.facts import Facts
 from common.identity import Caller
 from common.resources import Resources, open_resources
 from common.testing.identity import TestKeys, a_caller
+from common.testing.waiting import impatient
 from enrollment.account_copies.operations import store_accounts
 from enrollment.account_copies.schemas import UserHeard
 from enrollment.app import create_app
@@ -30,7 +29,6 @@ from enrollment.programs.operations import store_links, store_programs
 from enrollment.programs.schemas import LinkHeard, ProgramHeard
 from enrollment.settings import Settings
 
-T = TypeVar("T")
 NOW = datetime.now(UTC)
 PAST, FUTURE = NOW - timedelta(days=30), NOW + timedelta(days=30)
 OPEN = "course-v1:Org+Open+1"
@@ -79,13 +77,6 @@ async def db(session_db: asyncpg.Connection) -> asyncpg.Connection:
     return session_db
 
 
-class _Impatient(Facts):
-    """Asks once: most tests want the refusal, not the wait for facts."""
-
-    async def eventually(self, read: Callable[[], Awaitable[T | None]], *, timeout: float = 0) -> T | None:
-        return await read()
-
-
 @dataclass
 class Client:
     """Requests as the gateway forwards them, in the name of a caller."""
@@ -118,9 +109,7 @@ def _app_with(resources: Resources) -> ASGIApp:
 
 @pytest.fixture
 async def client(resources: Resources, keys: TestKeys, db: asyncpg.Connection) -> AsyncIterator[Client]:
-    url = resources.settings.database_url
-    impatient = replace(resources, facts=_Impatient(url, application="test"))
-    transport = httpx.ASGITransport(_app_with(impatient))
+    transport = httpx.ASGITransport(_app_with(impatient(resources)))
     async with httpx.AsyncClient(transport=transport, base_url="http://lectern.test") as http:
         yield Client(http, keys)
 

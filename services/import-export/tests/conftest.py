@@ -7,9 +7,8 @@ import tarfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import aio_pika
 import asyncpg
@@ -19,18 +18,16 @@ import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.facts import Facts
 from common.identity import Caller
 from common.messaging import apply_topology, run_consumers, run_relay
 from common.resources import Resources, open_resources
 from common.testing.identity import TestKeys, a_caller
-from common.testing.waiting import until
+from common.testing.waiting import impatient, until
 from import_export.app import create_app
 from import_export.consumers import subscriptions
 from import_export.settings import Settings
 from import_export.workers import run_workers
 
-T = TypeVar("T")
 COURSE = "course-v1:Org+Sample+2030"
 BASE = "http://lectern.test"
 STAFF = a_caller("staff", staff=True)
@@ -84,13 +81,6 @@ async def db(resources: Resources) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-class Impatient(Facts):
-    """Asks once: most tests want the refusal, not the wait for facts."""
-
-    async def eventually(self, read: Callable[[], Awaitable[T | None]], *, timeout: float = 0) -> T | None:
-        return await read()
-
-
 @dataclass
 class Http:
     """Requests as the gateway forwards them, in the name of a caller."""
@@ -142,8 +132,7 @@ async def open_http(resources: Resources, keys: TestKeys) -> AsyncIterator[Http]
 @pytest.fixture
 async def http(resources: Resources, keys: TestKeys, db: asyncpg.Connection) -> AsyncIterator[Http]:
     """The API alone: no worker takes a job up, no fact is waited for."""
-    impatient = replace(resources, facts=Impatient(resources.settings.database_url, application="test"))
-    async with open_http(impatient, keys) as opened:
+    async with open_http(impatient(resources), keys) as opened:
         yield opened
 
 

@@ -89,23 +89,23 @@ async def test_a_public_course_is_open_to_anybody(client, bus, demo, a_draft):
     assert (await client.get(url(username=""), STRANGER)).headers["cache-control"] == "max-age=300"
 
 
-async def test_an_enrollment_on_its_way_is_waited_for(client, bus, demo):
+async def test_an_enrollment_on_its_way_is_waited_for(patient_client, bus, demo):
     late = a_caller("late")
 
     async def enroll_soon() -> None:
         await asyncio.sleep(0.15)
         await bus.enroll(late)
 
-    answers = await asyncio.gather(client.get(url(username="late"), late), enroll_soon())
+    answers = await asyncio.gather(patient_client.get(url(username="late"), late), enroll_soon())
     assert answers[0].status_code == 200
 
 
-async def test_an_account_on_its_way_is_waited_for(client, bus, demo):
+async def test_an_account_on_its_way_is_waited_for(patient_client, bus, demo):
     async def announce_soon() -> None:
         await asyncio.sleep(0.15)
         await bus.account(a_caller("late"))
 
-    answers = await asyncio.gather(client.get(url(username="late"), ADMIN), announce_soon())
+    answers = await asyncio.gather(patient_client.get(url(username="late"), ADMIN), announce_soon())
     assert answers[0].status_code == 200
 
 

@@ -9,6 +9,7 @@ Under xdist each worker has a virtual host of its own, and tests that share fixt
 import asyncio
 import os
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -29,8 +30,10 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lectern")
 
 # The virtual hosts of a run with several workers, one each, parted by spaces.
 AMQP_URLS = "LECTERN_TEST_AMQP_URLS"
+# Set where the PostgreSQL ends with the run: nobody need drop its databases, each at the price of a checkpoint.
+ENDS = "LECTERN_TEST_POSTGRES_ENDS"
 # What is started first where there are several workers: the longest, so that none of them is left alone at the end.
-_FIRST = ("tests", "deploy")
+_FIRST = ("tests/integration", "deploy/local")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,14 +43,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One group per service or library, the whole system's tests in one: each starts its servers and tables once."""
+    """One group per service or library, the whole system's tests in one: each starts its servers and tables once.
+
+    The order is that in which workers take them (`--no-loadscope-reorder`).
+    """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
-    places = {item: item.path.relative_to(config.rootpath).parts for item in items}
-    for item, parts in places.items():
-        item.add_marker(pytest.mark.xdist_group("/".join(parts[: 1 if parts[0] in _FIRST else 2])))
+    groups = {item: "/".join(item.path.relative_to(config.rootpath).parts[:2]) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    sizes = Counter(groups.values())
     rank = {name: number for number, name in enumerate(_FIRST)}
-    items.sort(key=lambda item: rank.get(places[item][0], len(rank)))
+
+    def place(item: pytest.Item) -> tuple[int, int, str]:
+        group = groups[item]
+        return rank.get(group, len(rank)), -sizes[group], group
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +108,9 @@ async def _execute(url: str, *statements: str) -> None:
 
 @pytest.fixture(scope="session")
 def make_database(postgres_url: str) -> Iterator[Callable[..., str]]:
-    """`make_database("content")` → URL of a new database, migrated as the package's migrations say; dropped at the end.
+    """`make_database("content")` → URL of a new database, migrated as the package's migrations say.
 
-    Without a package it is empty.
+    Without a package it is empty. Dropped at the end, where the server lives on.
     """
     made: list[str] = []
     templates: dict[str, str] = {}
@@ -127,6 +139,8 @@ def make_database(postgres_url: str) -> Iterator[Callable[..., str]]:
 
     yield in_thread
 
+    if ENDS in os.environ or "LECTERN_TEST_POSTGRES_URL" not in os.environ:
+        return
     with ThreadPoolExecutor(1) as one:
         drops = (f"drop database if exists {name} with (force)" for name in reversed(made))
         one.submit(lambda: asyncio.run(_execute(postgres_url, *drops))).result()
