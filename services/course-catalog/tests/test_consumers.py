@@ -73,7 +73,7 @@ def wire(facts: CourseFacts) -> dict[str, object]:
 
 
 async def test_what_content_announces_is_listed_and_announced_again(
-    client: Client, broker: Broker, a_course: MakeCourse
+    patient_client: Client, broker: Broker, a_course: MakeCourse
 ) -> None:
     rita, hidden = a_caller("rita"), a_course("Hidden", visible_to_staff_only=True)
     member = {"user_id": rita.user_id, "username": "rita", "role": "staff", "version": 1, "removed": False}
@@ -85,7 +85,9 @@ async def test_what_content_announces_is_listed_and_announced_again(
     await broker.publish("content.course.published.v1", wire(a_course("Open", version=2)))
 
     async def listed() -> bool:
-        mine = await client.ids("/api/courses/v1/courses/?page_size=100&username=rita", a_caller("greta", staff=True))
+        mine = await patient_client.ids(
+            "/api/courses/v1/courses/?page_size=100&username=rita", a_caller("greta", staff=True)
+        )
         return [key.split("+")[1] for key in mine] == ["Hidden", "Open"]
 
     await until(listed)
@@ -99,7 +101,7 @@ async def test_what_content_announces_is_listed_and_announced_again(
     gone = (await broker.heard())["courses"]
     assert isinstance(gone, list)
     assert [(course["course_id"], course["deleted"]) for course in gone] == [("course-v1:Org+Open+1", True)]
-    assert await client.ids() == []
+    assert await patient_client.ids() == []
 
 
 async def test_a_message_nobody_can_read_is_parked_and_its_neighbours_are_done(

@@ -105,8 +105,6 @@ async def test_other_methods_are_refused_in_the_familys_shape(client: Client, ur
 async def test_options_say_what_can_be_asked(client: Client, url: str) -> None:
     answer = await client.get(url, ALICE, method="OPTIONS")
     assert (answer.status_code, answer.headers["allow"]) == (200, "GET, HEAD, OPTIONS")
-    assert answer.json()["renders"] == ["application/json"]
-    assert (await client.get(url, method="OPTIONS")).status_code == (401 if url == IDS else 200)
 
 
 async def test_an_inactive_account_is_answered_too(client: Client, bus: Bus, a_course: MakeCourse) -> None:

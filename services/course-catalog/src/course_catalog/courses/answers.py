@@ -1,6 +1,5 @@
 """JSON answers that database text is the body of, and the routes that give them."""
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
@@ -10,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.app import add_plain_route
-from common.identity import caller_of, require_user
 
 DEFAULT_PAGE, MAX_PAGE, MAX_IDS = 10, 100, 1000
 
@@ -57,13 +55,8 @@ def documented(
     endpoint: Callable[[Request], Awaitable[Response]],
     model: type[object],
     parameters: Sequence[dict[str, object]],
-    *,
-    anonymous: bool = True,
 ) -> None:
-    """A plain route answers; the same one again, behind it, describes it.
-
-    `OPTIONS` says what can be asked, to whoever gets an answer at all.
-    """
+    """A plain route answers; the same one again, behind it, describes it."""
     add_plain_route(router, path, endpoint)
     router.add_api_route(
         path,
@@ -73,13 +66,3 @@ def documented(
         responses={200: {"model": model}},
         openapi_extra={"parameters": list(parameters)},
     )
-    name, description = endpoint.__name__.replace("_", " ").capitalize(), inspect.getdoc(endpoint)
-    about = {"name": name, "description": description, "renders": ["application/json"], "parses": []}
-
-    async def describe(request: Request) -> Response:
-        caller = caller_of(request)
-        if not anonymous:
-            require_user(caller)
-        return Response(orjson.dumps(about), headers={"Allow": "GET, HEAD, OPTIONS"}, media_type="application/json")
-
-    router.add_route(path, describe, methods=["OPTIONS"], include_in_schema=False)

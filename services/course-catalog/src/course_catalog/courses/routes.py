@@ -128,5 +128,5 @@ def _envelope(request: Request, base: str, query: str, page: PageRequest, found:
 
 documented(router, LIST, list_courses, CoursePage, [VIEW, *FILTERS, *PAGING])
 _ROLE = parameter("role", "staff or instructor", required=True)
-documented(router, IDS, list_course_ids, CourseIdPage, [VIEW, _ROLE, *PAGING], anonymous=False)
+documented(router, IDS, list_course_ids, CourseIdPage, [VIEW, _ROLE, *PAGING])
 documented(router, DETAIL, get_course, CourseOut, [VIEW])
