@@ -48,6 +48,28 @@ async def test_our_own_path_answers_201_and_the_same_key_the_same_answer(client,
     assert await bus.resources.pool.fetchval("select count(*) from course") == 1
 
 
+async def test_keys_in_any_script_lead_back_to_what_was_made(client):
+    new = {**NEW, "number": "物理ü", "run": "2026_春"}
+    key = "course-v1:Org+物理ü+2026_春"
+    block = f"block-v1:{key.partition(':')[2]}+type@course+block@course"
+    made = [await client.post("/api/content/v1/course", MAKER, json=new)]
+    for name in ("item", "xblock"):
+        body = {"parent_locator": block, "category": "chapter"}
+        made.append(await client.post(f"/api/content/v1/{name}", MAKER, json=body))
+        assert (await client.post(f"/{name}/", MAKER, json=body)).status_code == 200
+    file = {"files": {"file": ("図.txt", b"x", "text/plain")}}
+    made.append(await client.post(f"/api/content/v1/assets/{key}", MAKER, **file))
+    for answer in made:
+        assert answer.status_code == 201, answer.text
+        place = answer.headers["location"]
+        assert place.isascii()
+        assert (await client.get(place, MAKER)).status_code == 200
+    place = made[-1].json()["asset"]["url"]
+    moved = await client.get(f"/assets/courseware/v1/{'0' * 64}{place}", MAKER)
+    assert moved.status_code == 301
+    assert (await client.get(moved.headers["location"], MAKER)).content == b"x"
+
+
 @pytest.mark.parametrize("path", ["/course", "/course/", "/api/content/v1/course", "/api/content/v1/course/"])
 async def test_a_duplicate_is_a_conflict_whatever_its_case(client, path):
     await client.post("/course/", MAKER, json=NEW)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from common.database import raw
 from common.errors import Invalid
 from common.identity import Caller
+from content.addresses import in_header
 from content.authoring.errors import FieldRequired, InvalidData, LocationUnknown, NoPatch, OnlyCreation
 from content.authoring.operations.creating import create_block
 from content.authoring.operations.deleting import delete_block
@@ -212,7 +213,7 @@ async def _created(writing: Writing, edit: Edit, parent: Target, block: Block) -
     said: Json = {"locator": str(usage), "courseKey": parent.spelling}
     if not edit.course.is_library:
         said["id"] = usage.i4x
-    return answer(said, saved, headers={"Location": f"/xblock/{usage}"})
+    return answer(said, saved, headers={"Location": in_header(f"/xblock/{usage}")})
 
 
 def _reason(body: BlockIn) -> str:

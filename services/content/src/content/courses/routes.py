@@ -16,6 +16,7 @@ from common.errors import Invalid, Unauthorized
 from common.identity import Caller, CallerDep, request_base
 from common.keys import CourseKey, InvalidKey
 from content.access import TEAM_ROLES, find_standing, require_team
+from content.addresses import in_header
 from content.bodies import parse_object, read_bytes
 from content.courses import operations
 from content.courses.announcing import course_settings
@@ -116,7 +117,7 @@ async def create_library(request: Request, session: WriteSession, caller: Caller
 
 
 def _answer(created: Mapping[str, str], status: int, request: Request) -> Response:
-    location = f"{request_base(request)}/api/content/v1{created['url']}"
+    location = in_header(f"{request_base(request)}/api/content/v1{created['url']}")
     headers = {"Location": location} if status == 201 else {}
     return Response(orjson.dumps(created), status, headers, media_type="application/json")
 

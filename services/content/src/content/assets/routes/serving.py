@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import structlog
 from fastapi import APIRouter
@@ -17,6 +17,7 @@ from common.identity import Caller, CallerDep
 from common.keys import AssetKey, CourseKey, InvalidKey
 from common.resources import Resources
 from content.access import Standing, find_standing, is_team, settle
+from content.addresses import in_header
 from content.assets.errors import AssetNotFound, BadAssetKey
 from content.assets.queries import find_asset, find_legacy_asset
 from content.assets.serving import (
@@ -85,7 +86,7 @@ async def serve_versioned_asset(request: Request, digest: str, caller: CallerDep
         return await _serve(request, caller, found, immutable=True)
     if not await _is_open(request, caller, found):
         return _refused()
-    place = quote(versioned_path(found.asset.digest, found.key), safe="/:+@~")
+    place = in_header(versioned_path(found.asset.digest, found.key))
     caching = "private, no-cache, no-store" if found.asset.locked else "public, max-age=60"
     return Response(status_code=301, headers={"Location": place, "Cache-Control": caching, "Vary": "Origin"})
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter
@@ -19,6 +18,7 @@ from common.keys import CourseKey
 from common.pages import prefers_html
 from common.resources import Resources
 from content.access import find_standing, require_team
+from content.addresses import in_header
 from content.assets import operations
 from content.assets.errors import AssetNotFound, BadLock, NoFile
 from content.assets.listing import print_asset
@@ -177,7 +177,7 @@ def _uploaded(
     own = request.url.path.startswith(OWN)
     created = own and (request.method == "POST" or is_new)
     if created:
-        headers["Location"] = quote(str(printed["url"]), safe="/:+@~")
+        headers["Location"] = in_header(str(printed["url"]))
     body = orjson.dumps({"asset": printed, "msg": "Upload completed"})
     return Response(body, 201 if created else 200, headers, media_type="application/json")
 
