@@ -45,6 +45,18 @@ async def test_a_change_that_changes_nothing_makes_no_version(studio):
     assert await studio.state() == before
 
 
+async def test_what_was_read_can_be_sent_back_without_a_new_version(studio):
+    stored = '<img src="/static/pics/a b.png"> <a href="/jump_to_id/film">film</a>'
+    await studio.put("html@intro", data=stored)
+    before, shown = await studio.state(), await data(studio, "html@intro")
+    assert "/asset-v1:Org+Demo+1+type@asset+block@pics_a_b.png" in shown
+    await studio.put("html@intro", data=shown)
+    assert await studio.state() == before
+    await studio.put("html@intro", data=shown + '<img src="/asset-v1:Org+Demo+1+type@asset+block@new.png">')
+    item = (await studio.ok("GET", "html@intro")).json()
+    assert item["fields"]["data"] == stored + '<img src="/static/new.png">'
+
+
 async def test_1_discard_changes_ignores_every_other_field(studio):
     await studio.put("vertical@u1", metadata={"display_name": "Draft"})
     answer = await studio.put("vertical@u1", publish="discard_changes", data="x", metadata={"display_name": "Other"})

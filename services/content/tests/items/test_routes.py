@@ -51,14 +51,21 @@ async def test_a_block_is_found_by_every_spelling_by_those_who_may_read_it(clien
             break
 
 
-async def test_a_learner_gets_links_that_work_and_the_team_what_is_stored(client, enrolled):
+async def test_a_learner_gets_links_that_work_and_the_team_those_to_files(client, enrolled):
     learner = (await client.get(f"/xblock/{B}html+block@intro", LEARNER)).json()
     assert f"/xblock/{B}vertical+block@u2" in learner["data"]
     assert "/asset-v1:Org+Demo+1+type@asset+block@pics_a_b.png" in learner["data"]
+    stored = enrolled.blocks["html@intro"]["fields"]["data"]
+    assert "/static/" in stored
+    assert "/jump_to_id/" in stored
     team = (await client.get(f"/xblock/{B}html+block@intro", TEACHER)).json()
-    assert team["data"] == enrolled.blocks["html@intro"]["fields"]["data"]
-    raw = (await client.get(f"/xblock/{B}html+block@intro?rewrite_url_links=false", LEARNER)).json()
-    assert raw["data"] == team["data"]
+    assert "/asset-v1:Org+Demo+1+type@asset+block@pics_a_b.png" in team["data"]
+    assert "/static/" not in team["data"]
+    assert "/jump_to_id/" in team["data"]
+    assert team["fields"]["data"] == stored
+    for caller in (LEARNER, TEACHER):
+        raw = (await client.get(f"/xblock/{B}html+block@intro?rewrite_url_links=false", caller)).json()
+        assert raw["data"] == stored
 
 
 async def test_the_team_gets_every_field(client, enrolled):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from common.keys import CourseKey
-from content.rendering.links import Links
+from content.rendering.links import Links, close_static, open_static
 from content.versions.tree import Node, Tree
 
 COURSE = CourseKey.parse("course-v1:O+C+R")
@@ -46,3 +46,36 @@ def links() -> Links:
 )  # fmt: skip
 def test_links(links, text, rewritten):
     assert links.rewrite(text) == rewritten
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        '<img src="/static/a.png"> <a href="/static/sub/a b.pdf#page=2">x</a>',
+        """<img src='/static/a%20b.png'> <p style="background:url(/static/a.png)">""",
+        '<a href="/static/a.pdf?x=1&amp;y=2"> <a href="/jump_to_id/h"> see /static/a.png',
+        f'<img src="{ASSET}a.png"> <a href="/c4x/O/C/asset/a.png">',
+        '<img src="/asset-v1:O+C+Other+type@asset+block@a.png">',
+    ],
+)
+def test_what_an_editor_was_shown_is_stored_as_it_was_when_it_comes_back(stored):
+    shown = open_static(stored, COURSE)
+    assert '"/static/' not in shown
+    assert close_static(shown, COURSE, stored) == stored
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        (f'<img src="{ASSET}new.png">', '<img src="/static/new.png">'),
+        (f"<p style='background:url({ASSET}new.png)'>", "<p style='background:url(/static/new.png)'>"),
+        (f'<a href="{ASSET}a.pdf#page=2">', '<a href="/static/a.pdf#page=2">'),
+        (
+            '<img src="/asset-v1:O+C+Other+type@asset+block@a.png">',
+            '<img src="/asset-v1:O+C+Other+type@asset+block@a.png">',
+        ),
+        (f"see {ASSET}a.png", f"see {ASSET}a.png"),
+    ],
+)
+def test_an_address_of_a_file_of_the_course_is_stored_as_a_link_that_other_runs_understand(written, stored):
+    assert close_static(written, COURSE, "") == stored

@@ -153,31 +153,30 @@ async def _open_course(asking: _Asking, text: str) -> Opened:
 
 @router.get("/xblock/{place:path}", summary="A block")
 @router.get("/api/content/v1/xblock/{place:path}", summary="A block", operation_id="get_block_v1")
-async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url_links: bool | None = None) -> Response:
+async def get_block(request: Request, place: str, caller: CallerDep, rewrite_url_links: bool = True) -> Response:
     """One block, by key or by locator. JSON or a page.
 
-    The team reads its draft unless the address says otherwise, and content as it is stored; learners read what is
-    published and released to them, with links that work outside the course (`rewrite_url_links` chooses).
+    The team reads its draft unless the address says otherwise, with addresses of files in `data` in place of their
+    `/static/` links; learners read what is published and released to them, with links that all work outside the
+    course. With `rewrite_url_links=false` the text is as it is stored; so it is in the team's `fields` in any case.
     """
     return await _answer(request, place, caller, rewrite_url_links, subtree=False)
 
 
 @router.get("/item/{place:path}", summary="A block and all below it")
 @router.get("/api/content/v1/item/{place:path}", summary="A block and all below it", operation_id="get_item_v1")
-async def get_item(request: Request, place: str, caller: CallerDep, rewrite_url_links: bool | None = None) -> Response:
+async def get_item(request: Request, place: str, caller: CallerDep, rewrite_url_links: bool = True) -> Response:
     """The same, and in `tree` the block with everything below it, content included. JSON or a page."""
     return await _answer(request, place, caller, rewrite_url_links, subtree=True)
 
 
-async def _answer(
-    request: Request, place: str, caller: Caller, rewrite_links: bool | None, *, subtree: bool
-) -> Response:
+async def _answer(request: Request, place: str, caller: Caller, rewrite: bool, *, subtree: bool) -> Response:
     place = clean(place)
     asking = _Asking.of(request, caller)
 
     async def json() -> Response:
         wanted = _wanted(request)
-        opened, node = await _open_block(asking, place, alone=not (wanted or rewrite_links))
+        opened, node = await _open_block(asking, place, alone=not wanted)
         if wanted:
             return _json(request, await _print_wanted(asking, opened, node, wanted))
         tree = opened.tree
@@ -190,7 +189,6 @@ async def _answer(
             else None
         )
         content = fields.get(node.definition, {}) if node.definition else {}
-        rewrite = not opened.is_team if rewrite_links is None else rewrite_links
         item = print_item(tree, node, content, opened.visible, team=team, rewrite=rewrite, now=asking.now)
         if subtree:
             item["tree"] = print_subtree(tree, node, fields, opened.visible, is_team=opened.is_team, rewrite=rewrite)

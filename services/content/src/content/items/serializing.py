@@ -1,13 +1,14 @@
 """One block as JSON: the design of 2013 (`id`, `data`, `metadata`) and Studio's fields beside it. No I/O."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from content.blocks.visibility import has_started, is_staff_only
 from content.dates import NO_START, normal_date, parse_date, print_date
 from content.items.studio_fields import studio_fields
-from content.rendering.links import Links
+from content.rendering.links import Links, open_static
 from content.versions.models import DIRECT_ONLY
 from content.versions.tree import ROOTS, Node, Tree
 
@@ -76,7 +77,8 @@ def print_item(
         "release_date": None if start == NO_START else _show(start),
         "children": [str(tree.usage(child)) for child in children if child in visible or team],
     }
-    item |= _content(node, fields, Links(tree) if rewrite else None, is_team=team is not None)
+    is_team = team is not None
+    item |= _content(node, fields, _rewriting(tree, is_team=is_team) if rewrite else None, is_team=is_team)
     return item if team is None else item | _team_fields(tree, node, team, now)
 
 
@@ -90,7 +92,7 @@ def print_subtree(
     rewrite: bool,
 ) -> Json:
     """A block and all below it with their content; one that is in two places is opened up in the first."""
-    links = Links(tree) if rewrite else None
+    rewriting = _rewriting(tree, is_team=is_team) if rewrite else None
     met: set[str] = set()
 
     def print_node(here: Node) -> Json:
@@ -103,18 +105,24 @@ def print_subtree(
             "id": usage,
             "display_name": here.display_name,
             "category": here.type,
-            **_content(here, fields, links, is_team=is_team),
+            **_content(here, fields, rewriting, is_team=is_team),
             "children": [print_node(child) for child in below if child.block_id in visible or is_team],
         }
 
     return print_node(node)
 
 
-def _content(node: Node, fields: Json, links: Links | None, *, is_team: bool) -> Json:
+def _rewriting(tree: Tree, *, is_team: bool) -> Callable[[str], str]:
+    """Learners get links that work anywhere. The team gets those to files, which go back to what they were when the
+    text is sent again; links to blocks by their names could not."""
+    return partial(open_static, course=tree.course) if is_team else Links(tree).rewrite
+
+
+def _content(node: Node, fields: Json, rewriting: Callable[[str], str] | None, *, is_team: bool) -> Json:
     """What is written in a block: for a learner what is listed as theirs."""
     data = fields.get("data")
-    if links is not None and isinstance(data, str):
-        data = links.rewrite(data)
+    if rewriting is not None and isinstance(data, str):
+        data = rewriting(data)
     if is_team:
         return {"data": data, "metadata": node.settings, "fields": fields}
     allowed = _LEARNER_SETTINGS | (_LEARNER_VIDEO if node.type == "video" else frozenset())

@@ -4,9 +4,10 @@ import re
 from html import escape, unescape
 from urllib.parse import unquote
 
-from common.keys import AssetKey, InvalidKey, UsageKey, clean_asset_name
+from common.keys import AssetKey, CourseKey, InvalidKey, UsageKey, clean_asset_name
 from content.versions.tree import Tree
 
+_STATIC = "/static/"
 # Quoted, as attribute values and script strings are, or in the url() of a style.
 _PLACE = r"(?:/static/|/jump_to_id/|(?:/courses/[^\"'()<>\s]+)?/jump_to(?:_id)?/|/c4x/)"
 _LINK = re.compile(
@@ -14,6 +15,41 @@ _LINK = re.compile(
       |(?P<open>url\()(?P<bare>{_PLACE}[^"'()<>\s]*)(?P<close>\))""",
     re.VERBOSE,
 )
+
+
+def asset_address(course: CourseKey, path: str) -> str:
+    """The address of the uploaded file that `/static/<path>` means."""
+    name, mark, rest = _split(path)
+    return f"/{AssetKey(course, clean_asset_name(unquote(name)))}{mark}{rest}"
+
+
+def open_static(text: str, course: CourseKey) -> str:
+    """*text* with addresses in place of its `/static/…` links, as an author's editor can show it."""
+    return _LINK.sub(lambda match: _with_address(match, course), text)
+
+
+def close_static(text: str, course: CourseKey, stored: str) -> str:
+    """*text* with `/static/…` links again in place of addresses of the course's own files: another run, and an export,
+    have those files under other addresses. What *stored* has of either is written as it is there."""
+    written = {_with_address(match, course): match[0] for match in _LINK.finditer(stored)}
+    own = f"/{AssetKey(course, 'x')}"[:-1]
+
+    def close(match: re.Match[str]) -> str:
+        link = match[0]
+        if link in written:
+            return written[link]
+        return link if link in stored else link.replace(own, _STATIC, 1)
+
+    place = re.escape(own)
+    return re.sub(rf"""(["']){place}[^"'<>\n]*\1|url\({place}[^"'()<>\s]*\)""", close, text)
+
+
+def _with_address(match: re.Match[str], course: CourseKey) -> str:
+    link = match["quoted"] or match["bare"]
+    if not link.startswith(_STATIC):
+        return match[0]
+    before, after = match["before"] or match["open"], match["after"] or match["close"]
+    return f"{before}{escape(asset_address(course, unescape(link).removeprefix(_STATIC)))}{after}"
 
 
 class Links:
@@ -26,8 +62,7 @@ class Links:
 
     def asset(self, path: str) -> str:
         """The address of the uploaded file that `/static/<path>` means."""
-        name, mark, rest = _split(path)
-        return f"/{AssetKey(self._tree.course, clean_asset_name(unquote(name)))}{mark}{rest}"
+        return asset_address(self._tree.course, path)
 
     def block(self, block_id: str) -> str:
         usage = self._tree.usage(block_id)
@@ -61,8 +96,8 @@ class Links:
 
     def follow(self, link: str) -> str | None:
         """Where a link of the course leads; None for any other."""
-        if link.startswith("/static/"):
-            return self.asset(link.removeprefix("/static/"))
+        if link.startswith(_STATIC):
+            return self.asset(link.removeprefix(_STATIC))
         if link.startswith("/c4x/"):
             try:
                 key = AssetKey.parse(link, self._tree.course)

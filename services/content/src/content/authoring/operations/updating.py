@@ -2,13 +2,14 @@
 
 from pydantic import JsonValue
 
-from common.keys import InvalidKey
+from common.keys import CourseKey, InvalidKey
 from content.authoring.errors import ConcurrentAuthors, InvalidData
 from content.authoring.operations.placing import check_depth, levels_of, settle
 from content.authoring.operations.tabs import STATIC_TAB, name_tab
 from content.authoring.schemas import BlockIn
 from content.authoring.settings import CONTENT, check_name, is_before_1900, parse_setting
 from content.authoring.targets import read_usage
+from content.rendering.links import close_static
 from content.versions.branches import Block
 from content.versions.editing import Edit
 from content.versions.models import LIBRARY
@@ -27,7 +28,7 @@ async def update_block(edit: Edit, block_id: str, change: BlockIn) -> Block:
     if change.publish == DISCARD:
         await discard(edit, block_id)
         return await edit.draft.get(block_id)
-    draft = _Draft(block, await edit.fields_of(block))
+    draft = _Draft(edit.course, block, await edit.fields_of(block))
     if change.data:
         draft.assign("data", change.data)
     for name, value in (change.fields or {}).items():
@@ -59,7 +60,8 @@ async def update_block(edit: Edit, block_id: str, change: BlockIn) -> Block:
 class _Draft:
     """The fields of a block while they are being changed."""
 
-    def __init__(self, block: Block, fields: dict[str, object]) -> None:
+    def __init__(self, course: CourseKey, block: Block, fields: dict[str, object]) -> None:
+        self._course = course
         self.fields, self.settings = dict(fields), dict(block.settings)
         self.children = block.children
         self.fields_touched = False
@@ -67,6 +69,9 @@ class _Draft:
     def assign(self, name: str, value: JsonValue) -> None:
         """Content goes where content is, every other field among the settings."""
         if name in CONTENT or name in self.fields:
+            if name == "data" and isinstance(value, str):
+                stored = self.fields.get("data")
+                value = close_static(value, self._course, stored if isinstance(stored, str) else "")
             self.fields[name] = value
             self.fields_touched = True
         else:
