@@ -98,6 +98,7 @@ def run(home: Path) -> int:
         system.start()
         broker.wait_ready()
         system.wait_ready()
+        system.wait_hearing()
         _seed_once(system)
         text = banner(system, environment, time.monotonic() - began)
         _remember(home, {"pid": os.getpid(), "state": "ready", "port": port, "banner": text})

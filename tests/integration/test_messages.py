@@ -1,5 +1,6 @@
 """What an operator relies on: poison is set aside and can be sent again; a request can be followed through the bus."""
 
+import asyncio
 import json
 import uuid
 
@@ -11,6 +12,7 @@ from api import Client, enroll, import_course, pack
 from plain_publisher import commands_for
 
 from common.messaging.envelope import ATTEMPT
+from common.testing.system import NotReady
 from common.testing.waiting import until
 
 
@@ -131,3 +133,12 @@ async def test_every_service_counts_its_requests_and_messages(system, admin, cou
     assert "outbox" in enrollment
     assert "content.import_course.v1" in content
     assert course not in content
+
+
+async def test_the_system_hears_once_every_queue_has_its_consumer(system):
+    system.stop("course-catalog")
+    with pytest.raises(NotReady, match=r"course_catalog\.events"):
+        await asyncio.to_thread(system.wait_hearing, 0.5)
+    system.again("course-catalog")
+    await asyncio.to_thread(system.wait_ready)
+    await asyncio.to_thread(system.wait_hearing)

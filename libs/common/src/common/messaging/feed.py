@@ -58,7 +58,7 @@ class Feed:
                 failures += 1
                 log.warning("consumer_lost_broker", queue=self._queue, error=repr(error))
             if failures:
-                await first_of(stop, timeout=backoff(failures, limit=3))
+                await first_of(stop, timeout=backoff(failures, limit=1))
 
     async def _redeclare(self, failures: int) -> int:
         """Somebody deleted the queue: its place in the topology is still known."""

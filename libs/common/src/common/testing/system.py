@@ -1,5 +1,6 @@
 """The whole system as local processes: what `make run` shows, integration tests drive and benchmarks measure."""
 
+import asyncio
 import contextlib
 import hashlib
 import http.client
@@ -17,6 +18,8 @@ from typing import TypedDict
 
 from joserfc.jwk import OKPKey, RSAKey
 
+from common.messaging.topology import load_topology
+from common.messaging.transport import connect
 from common.testing.keeper import Child, clean_environment, free_ports, spawn, temporary_folder
 from common.testing.servers import (
     AMQP_VARIABLE,
@@ -242,6 +245,29 @@ class System:
                 raise NotReady(f"{self.base_url}/health/ready after {seconds:.0f} s: {status or 'no answer'} {body}")
             time.sleep(0.05)
 
+    def wait_hearing(self, seconds: float = 30) -> None:
+        """Until every queue of every service has a consumer; before that, what one says the others do not know.
+
+        A service can serve without the broker, so that it is ready says nothing of this. Raises `NotReady`.
+        """
+        with ThreadPoolExecutor(1) as thread:  # the caller may have a loop of its own
+            silent = thread.submit(asyncio.run, self._hear(seconds)).result()
+        if silent:
+            raise NotReady(f"Nobody hears {', '.join(silent)} after {seconds:.0f} s.")
+
+    async def _hear(self, seconds: float) -> list[str]:
+        queues = load_topology(self.repository / "contracts" / "topology.yaml").work_queues.values()
+        silent = [queue for own in queues for queue in own]
+        deadline = time.monotonic() + seconds
+        async with await connect(self.broker.url, "waits for the consumers") as connection:
+            channel = await connection.channel(publisher_confirms=False)
+            while True:
+                declared = [await channel.declare_queue(name, passive=True) for name in silent]
+                silent = [queue.name for queue in declared if not queue.declaration_result.consumer_count]
+                if not silent or time.monotonic() > deadline:
+                    return silent
+                await asyncio.sleep(0.1)
+
     def drop_databases(self) -> None:
         """Forget them, on a server that others use too."""
         for name in self._names.values():
@@ -397,4 +423,5 @@ def running_system(
             system.start()
             broker.wait_ready()
             system.wait_ready()
+            system.wait_hearing()
         yield system
