@@ -508,3 +508,10 @@ def test_a_definition_that_only_points_is_told() -> None:
     assert course.blocks["html@h"].fields == {"data": ""}
     assert tree(course) == {"html@h": {}, "chapter@a": {}, "chapter@b": {"html@i": {}}, "video@v": {}}
     assert [entry.file for entry in report.entries if entry.code == "only_a_pointer"] == ["html/h.xml", "chapter/a.xml"]
+
+
+@pytest.mark.parametrize("tag", ["book", "discuss", "image", "slides", "videodev"])
+def test_old_tags_are_custom_tags(tag: str) -> None:
+    course, report = body(f'<{tag} url_name="x" page="7"/>')
+    assert course.blocks["customtag@x"].settings == {"impl": tag, "page": 7}
+    assert report.codes == {"custom_tag_translated": 1}
