@@ -13,6 +13,7 @@ _RAW: Final = -15
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff"
 _EMPTY_LAST_BLOCK: Final = b"\x03\0"
 _STORED_BYTES: Final = 0xFFFF
+_JOINED_BYTES: Final = 1 << 16
 # What is compressed already costs as much to compress again as all the rest, and saves a twentieth.
 _PACKED: Final = (
     (
@@ -65,6 +66,8 @@ class Gzip:
         self._crc = 0
         self._size = 0
         self._deflate: isal_zlib.Compress | None = None
+        self._parts: list[bytes] = []
+        self._held = 0
         out.write(_GZIP_HEADER)
 
     def _count(self, data: bytes) -> None:
@@ -72,7 +75,15 @@ class Gzip:
         self._size += len(data)
 
     def write(self, data: bytes) -> None:
-        """Compressed."""
+        """Compressed, small pieces together: each call of the compressor costs as much as some hundred bytes."""
+        self._parts.append(data)
+        self._held += len(data)
+        if self._held >= _JOINED_BYTES:
+            self._compress()
+
+    def _compress(self) -> None:
+        data = b"".join(self._parts)
+        self._parts, self._held = [], 0
         self._count(data)
         if self._deflate is None:
             self._deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)
@@ -80,14 +91,16 @@ class Gzip:
 
     def store(self, data: bytes) -> None:
         """As it is; what was compressed before ends at a byte's edge, and what follows does not refer to it."""
-        self._count(data)
         self._settle()
+        self._count(data)
         for start in range(0, len(data), _STORED_BYTES):
             size = min(_STORED_BYTES, len(data) - start)
             self._out.write(struct.pack("<BHH", 0, size, size ^ _STORED_BYTES))
             self._out.write(data[start : start + size])
 
     def _settle(self) -> None:
+        if self._parts:
+            self._compress()
         if self._deflate is not None:
             self._out.write(self._deflate.flush(isal_zlib.Z_FULL_FLUSH))
             self._deflate = None
@@ -143,6 +156,14 @@ class GzippedTar:
             end = 2 * tarfile.BLOCKSIZE
             self._gzip.write(b"\0" * (end + -(self._written + end) % tarfile.RECORDSIZE))
             self._gzip.close()
+
+    def add_text(self, name: str, data: bytes) -> None:
+        """Write a member that is at hand and worth compressing."""
+        head, padding = header(name, len(data)), bytes(-len(data) % tarfile.BLOCKSIZE)
+        self._gzip.write(head)
+        self._gzip.write(data)
+        self._gzip.write(padding)
+        self._written += len(head) + len(data) + len(padding)
 
     def add(self, name: str, size: int, stream: IO[bytes]) -> None:
         """Write a member of exactly `size` bytes; a stream that has more or fewer is an error."""

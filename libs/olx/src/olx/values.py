@@ -79,6 +79,8 @@ def encode(name: str, value: Json) -> str:
 def fits_attribute(name: str, value: Json) -> bool:
     """Would the value come back? A number in a setting known to be a text would not, for one."""
     again = decode(name, encode(name, value))
+    if isinstance(value, str):
+        return again == value
     return _canonical(again) == _canonical(value)
 
 

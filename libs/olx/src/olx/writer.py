@@ -1,6 +1,5 @@
 """From a course to an archive whose bytes depend on nothing but the course."""
 
-import io
 import json
 from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
@@ -38,7 +37,7 @@ def write_archive(snapshot: Mapping[str, Json] | Course, open_asset: OpenAsset, 
                 with open_asset(content.digest) as stream:
                     tar.add(f"{course.kind}/{path}", content.size, stream)
             else:
-                tar.add(f"{course.kind}/{path}", len(content), io.BytesIO(content))
+                tar.add_text(f"{course.kind}/{path}", content)
 
 
 def course_files(course: Course) -> dict[str, bytes]:
