@@ -1,7 +1,6 @@
 """Who may author a course."""
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+import asyncpg
 
 from common.identity import Caller, require_user
 from common.keys import CourseKey, InvalidKey
@@ -10,13 +9,13 @@ from import_export.courses.errors import CourseNotFound, InvalidCourseKey, NotAn
 from import_export.courses.models import Standing
 
 _ROLES = ("instructor", "staff")
-_STANDING = text(
-    """select c.spelling, c.deleted, case when a.is_active is not false then t.role end as role
-       from (select cast(:course_id as text) as course_id) asked
-       left join course c on c.course_id = asked.course_id
-       left join course_team t on t.course_id = asked.course_id and t.user_id = :user_id and not t.removed
-       left join account a on a.user_id = t.user_id"""
-)
+# course_pkey, course_team_pkey, account_pkey
+_STANDING = """
+select c.spelling, c.deleted, case when a.is_active is not false then t.role end as role
+from (select $1::text as course_id) asked
+left join course c on c.course_id = asked.course_id
+left join course_team t on t.course_id = asked.course_id and t.user_id = $2 and not t.removed
+left join account a on a.user_id = t.user_id"""
 
 
 def parse_course_key(text: str) -> CourseKey:
@@ -27,12 +26,12 @@ def parse_course_key(text: str) -> CourseKey:
         raise InvalidCourseKey from error
 
 
-async def get_standing(session: AsyncSession, key: CourseKey, caller: Caller, *, spelling: str) -> Standing:
+async def get_standing(pool: asyncpg.Pool, key: CourseKey, caller: Caller, *, spelling: str) -> Standing:
     """`spelling` is the form the caller wrote; a course that exists keeps the one it was created in."""
-    row = (await session.execute(_STANDING, {"course_id": key.canonical, "user_id": caller.user_id})).one()
-    exists = row.spelling is not None and not row.deleted
-    role = row.role or ("staff" if caller.has_org_role(key.org, _ROLES) else None)
-    return Standing(key.canonical, row.spelling if exists else spelling, exists, role)
+    row = await pool.fetchrow(_STANDING, key.canonical, caller.user_id)
+    exists = row["spelling"] is not None and not row["deleted"]
+    role = row["role"] or ("staff" if caller.has_org_role(key.org, _ROLES) else None)
+    return Standing(key.canonical, row["spelling"] if exists else spelling, exists, role)
 
 
 async def require_author(resources: Resources, caller: Caller, written: str, *, may_create: bool = False) -> Standing:
@@ -48,8 +47,7 @@ async def require_author(resources: Resources, caller: Caller, written: str, *, 
 
     async def read() -> Standing | None:
         nonlocal last
-        async with resources.sessions() as session:
-            last = await get_standing(session, key, caller, spelling=written)
+        last = await get_standing(resources.pool, key, caller, spelling=written)
         if last.exists:
             return last if caller.is_staff or last.role else None
         return last if may_create and caller.may_create(key.org, key.course) else None

@@ -200,8 +200,7 @@ async def get_visible_job(resources: Resources, caller: Caller, task_id: str) ->
     job = await read_job(resources.pool, parse_task_id(task_id))
     if caller.is_staff or (caller.user_id is not None and job.requester_id == caller.user_id):
         return job
-    async with resources.sessions() as session:
-        standing = await get_standing(session, parse_course_key(job.course_id), caller, spelling=job.spelling)
-        if standing.role is None:
-            raise TaskNotFound
+    standing = await get_standing(resources.pool, parse_course_key(job.course_id), caller, spelling=job.spelling)
+    if standing.role is None:
+        raise TaskNotFound
     return job
