@@ -62,6 +62,11 @@ async def read_parcel(number: str) -> Response:
     return PlainTextResponse(number)
 
 
+@router.get("/broken")
+async def read_broken() -> Response:
+    raise RuntimeError("a defect")
+
+
 async def list_plainly(_: Request) -> Response:
     return PlainTextResponse("plain")
 
@@ -137,6 +142,14 @@ async def test_a_route_that_refuses_is_not_among_the_methods_allowed(http):
 
 async def test_options_of_an_address_that_is_none_is_not_found(http):
     assert (await http.options("/nothing")).status_code == 404
+
+
+async def test_a_defect_says_that_the_connection_ends_with_its_answer(http):
+    """The server closes it in any case; a request sent on it in good faith would be lost."""
+    answer = await http.get("/broken")
+    assert (answer.status_code, answer.headers["connection"]) == (500, "close")
+    assert answer.json()["error_code"] == "internal_error"
+    assert (await http.post("/orders")).status_code == 201
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/"])

@@ -281,7 +281,8 @@ def install_error_handlers(app: FastAPI, families: ErrorFamilies) -> None:
         return families.respond(request.scope, _validation(error))
 
     async def broken(request: Request, error: Exception) -> Response:
-        return families.respond(request.scope, _InternalError())
+        # the server closes the connection behind such an answer: whoever keeps it for the next request must hear that
+        return families.respond(request.scope, _InternalError(headers={"Connection": "close"}))
 
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(HTTPException, http)

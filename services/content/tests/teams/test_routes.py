@@ -50,6 +50,7 @@ async def test_a_role_gives_its_rights_while_the_account_is_active(client, bus, 
         ("GET", BOB, TEAM, None, 403, "user_permissions"),
         ("GET", a_caller(None), TEAM, None, 401, "not_authenticated"),
         ("GET", ADMIN, "/api/content/v1/course_team/Org/Demo/1", None, 200, None),
+        ("GET", ADMIN, "/api/content/v1/course_team/%00", None, 404, "course_not_found"),
         ("GET", ADMIN, "/api/content/v1/course_team/Org.Demo.1", None, 200, None),
         ("GET", ADMIN, "/api/content/v1/course_team/Org.Demo.1/robot", None, 200, None),
         ("GET", ADMIN, "/api/content/v1/course_team/Org.Nothing.1", None, 404, "course_not_found"),
@@ -93,6 +94,7 @@ async def test_the_last_instructor_stays_unless_global_staff_decide_otherwise(cl
         (f"{TEAM}/bob", {"role": "staff", "more": 1}, 400),
         (f"{TEAM}/bob", [], 400),
         ("/api/content/v1/course_team/%00/bob", STAFF, 404),
+        ("/api/content/v1/course_team/%00", STAFF, 404),
     ],
 )
 async def test_bad_changes_of_a_team_are_refused_and_change_nothing(client, bus, demo, path, body, status):

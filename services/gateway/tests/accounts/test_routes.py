@@ -306,7 +306,7 @@ async def test_what_is_not_there_is_a_problem(client, staff, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["users/a%00b", "users?username=%00", "external_ids/99999999999999999999", "org_roles/x"]
+    "path", ["users/a%00b", "users/a%0A", "users?username=%00", "external_ids/99999999999999999999", "org_roles/x"]
 )
 async def test_odd_paths_are_refused_not_broken(client, staff, path):
     answer = await client.get(f"/api/accounts/v1/{path}", headers=staff)

@@ -68,7 +68,7 @@ class Place:
 
 
 async def find_by_dotted(connection: Connection, dotted: str) -> CourseKey | None:
-    found = await connection.fetchval(_BY_DOTTED, dotted.casefold())
+    found = None if "\0" in dotted else await connection.fetchval(_BY_DOTTED, dotted.casefold())
     return CourseKey.parse(found) if isinstance(found, str) else None
 
 
