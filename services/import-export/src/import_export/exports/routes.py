@@ -16,7 +16,7 @@ from import_export.exports.errors import ExportFailed, ExportForbidden, NothingT
 from import_export.exports.models import Archive, Choice
 from import_export.exports.operations import TOUCHED_ANEW_AFTER, forget_archive, start_export, touch_archive
 from import_export.exports.pages import export_page
-from import_export.exports.queries import find_archive
+from import_export.exports.queries import read_archive
 from import_export.exports.schemas import read_choice, wanted_form
 from import_export.exports.sending import send_archive
 from import_export.settings import Settings
@@ -65,8 +65,7 @@ async def _find_version(resources: Resources, standing: Standing, choice: Choice
     key = choice.key(standing.course_id, None, None) if choice.version else None
     if key is None:
         return None
-    async with resources.sessions() as session:
-        return await find_archive(session, key)
+    return await read_archive(resources.pool, key)
 
 
 async def _export(resources: Resources, caller: Caller, standing: Standing, choice: Choice) -> Job:
@@ -90,8 +89,7 @@ async def _export(resources: Resources, caller: Caller, standing: Standing, choi
 async def _result(resources: Resources, job: Job) -> Archive | None:
     """Raises the refusal that a failed job means."""
     if job.state == State.SUCCEEDED and job.archive_key:
-        async with resources.sessions() as session:
-            return await find_archive(session, job.archive_key)
+        return await read_archive(resources.pool, job.archive_key)
     code, message = str((job.error or {}).get("code", "")), str((job.error or {}).get("message", "")) or None
     if code.endswith("not_found"):
         raise NothingToExport(message)

@@ -62,9 +62,11 @@ class Exporter:
                 filename=archive_name(CourseKey.parse(row.course_id)),
                 now=datetime.now(UTC),
             )
-            leaving = await make_room(session, keep=key, budget=self._settings.archive_cache_bytes)
-            await note_litter(session, [*leaving, *([superfluous] if superfluous else ())])
+            await note_litter(session, [superfluous] if superfluous else ())
             await storing
+        # nobody need wait for this
+        async with held.resources.sessions.begin() as session:
+            await note_litter(session, await make_room(session, keep=key, budget=self._settings.archive_cache_bytes))
 
 
 def build(snapshot: Mapping[str, Json], files: dict[str, Path], target: Path) -> int:

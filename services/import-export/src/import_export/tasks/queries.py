@@ -33,7 +33,7 @@ _CLAIM = text(
                     or o.phase = 'queued' and (o.created_at, o.id) < (j.created_at, j.id))))
          order by j.created_at, j.id
          limit 1 for update of j skip locked)
-       returning id"""
+       returning job.*"""
 )
 _RENEW = text(
     """update job set lease_until = now() + make_interval(secs => :seconds)
@@ -69,8 +69,8 @@ async def claim_job(
     state, stage, percent = begins
     values = {"kind": kind.value, "worker": worker, "seconds": seconds}
     values |= {"state": state.value, "stage": stage, "percent": percent}
-    found = await session.scalar(_CLAIM, values)
-    return await session.get(Job, found) if found else None
+    job: Job | None = await session.scalar(select(Job).from_statement(_CLAIM), values)
+    return job
 
 
 async def renew_lease(session: AsyncSession, job_id: UUID, *, worker: UUID, seconds: float) -> bool:
