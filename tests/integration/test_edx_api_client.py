@@ -26,7 +26,9 @@ async def test_edx_api_client_enrolls_lists_and_deactivates(
     def work() -> dict:
         mine = edx_api.EdxApi({"access_token": learner.token}, system.base_url).enrollments
         staff = edx_api.EdxApi({"access_token": admin.token}, system.base_url).enrollments
-        seen: dict = {"made": mine.create_student_enrollment(course, mode="audit")}
+        info = edx_api.EdxApi({"access_token": learner.token}, system.base_url).user_info.get_user_info()
+        seen: dict = {"who": (info.username, info.email)}
+        seen |= {"made": mine.create_student_enrollment(course, mode="audit")}
         seen["mine"] = list(mine.get_student_enrollments().get_enrolled_course_ids())
         seen["listed"] = [
             (one.user, one.mode, one.is_active) for one in staff.get_enrollments(course, [learner.username])
@@ -36,6 +38,7 @@ async def test_edx_api_client_enrolls_lists_and_deactivates(
         return seen
 
     seen = await asyncio.to_thread(work)
+    assert seen["who"] == (learner.username, f"{learner.username}@example.com")
     assert (seen["made"].course_id, seen["made"].is_active, seen["made"].mode) == (course, True, "audit")
     assert seen["mine"] == [course]
     assert seen["listed"] == [(learner.username, "audit", True)]

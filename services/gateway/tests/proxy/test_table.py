@@ -60,6 +60,7 @@ COURSE = "course-v1:Org+Num+Run"
         ("/login", "gateway"),
         ("/api/accounts/v1/users", "gateway"),
         ("/api/user/v1/me", "gateway"),
+        ("/api/mobile/v0.5/my_user_info/", "gateway"),
         ("/health/ready", "gateway"),
         ("/openapi.json", "gateway"),
         ("/docs", "gateway"),

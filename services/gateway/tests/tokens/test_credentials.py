@@ -69,6 +69,16 @@ async def test_an_inactive_account_is_still_somebody(client, a_user):
     assert (me.status_code, me.json()["is_active"]) == (200, False)
 
 
+async def test_everybody_is_told_who_they_are_in_upstreams_words(client, a_user):
+    made = await a_user("named", name="Nora Named")
+    for path in ("/api/mobile/v0.5/my_user_info", "/api/mobile/v0.5/my_user_info/"):
+        told = await client.get(path, headers=made["headers"])
+        known = {"id": made["user_id"], "username": "named", "email": "named@example.com", "name": "Nora Named"}
+        assert (told.status_code, told.json()) == (200, known)
+    nobody = await client.get("/api/mobile/v0.5/my_user_info")
+    assert (nobody.status_code, nobody.json()["detail"]) == (401, "Authentication credentials were not provided.")
+
+
 async def test_a_changed_account_is_seen_by_the_next_request(client, staff, a_user):
     made = await a_user("promoted")
     assert not (await client.get("/api/user/v1/me", headers=made["headers"])).json()["is_staff"]

@@ -33,6 +33,11 @@ async def get_user(session: AsyncSession, username: str, *, lock: bool = False) 
     raise UserNotFound(f"No user is called {username}.")
 
 
+async def find_name(session: AsyncSession, user_id: int | None) -> str:
+    """An account's full name."""
+    return await session.scalar(select(User.name).where(User.user_id == user_id)) or ""
+
+
 async def find_user_by_login(session: AsyncSession, login: str) -> User | None:
     """By username, or by e-mail address."""
     if user := await find_user(session, login):

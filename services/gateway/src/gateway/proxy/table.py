@@ -47,6 +47,7 @@ def _targets() -> Sequence[Target]:
         Target("/api/accounts/v1/users", GATEWAY, body=16 * MB),
         Target("/api/accounts/v1", GATEWAY),
         Target("/api/user/v1/me", GATEWAY, detail_style),
+        Target("/api/mobile/v0.5/my_user_info", GATEWAY, detail_style),
         Target("/api/operations/v1/gateway", GATEWAY),
         Target("/health", GATEWAY, credentials="own"),
         Target("/openapi.json", GATEWAY, credentials="own"),

@@ -29,6 +29,7 @@ from gateway.tokens.schemas import (
     ClientOut,
     NewApiToken,
     NewClient,
+    UserInfo,
 )
 from gateway.tokens.user_tokens import Subject
 
@@ -183,6 +184,14 @@ async def show_me(caller: CallerDep) -> dict[str, object]:
         "org_roles": [{"org": org, "role": role} for org, role in caller.org_roles],
         "creator_grants": list(caller.creator_grants),
     }
+
+
+@router.get("/api/mobile/v0.5/my_user_info", response_model=UserInfo)
+async def show_user_info(caller: CallerDep, session: ReadSession) -> dict[str, object]:
+    """The same in upstream's words, with the full name; `edx-api-client` asks here."""
+    require_user(caller)
+    name = await account_queries.find_name(session, caller.user_id)
+    return {"id": caller.user_id, "username": caller.username, "email": caller.email, "name": name}
 
 
 def _token(token: ApiToken, username: str) -> dict[str, object]:

@@ -77,6 +77,15 @@ class ClientMade(ClientOut):
     client_secret: str
 
 
+class UserInfo(BaseModel):
+    """Who somebody is, as upstream's mobile API says it."""
+
+    id: int
+    username: str
+    email: str
+    name: str
+
+
 class AccessTokenOut(BaseModel):
     """The token endpoint's answer."""
 
