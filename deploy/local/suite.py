@@ -73,7 +73,7 @@ def command(torture: bool, results: Path, extra: list[str], *, workers: int = 1)
     limits = ["--timeout", "1800", "--session-timeout", str(TORTURE_SECONDS)] if torture else []
     if workers > 1:
         # as ordered by our plugin: xdist's own order, by number of tests, leaves the longest group for the end
-        limits = [*limits, "-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
+        limits = [*limits, "-n", str(workers), "--dist", "loadscope", "--no-loadscope-reorder"]
     given = any(not word.startswith("-") for word in extra)
     places = [] if given else [name for name in ("libs", "services", "deploy", "tests") if (ROOT / name).is_dir()]
     return [sys.executable, "-m", "pytest", "-m", chosen, f"--junitxml={results}", *limits, *places, *extra]
