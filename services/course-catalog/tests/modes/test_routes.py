@@ -177,6 +177,17 @@ async def test_permission_comes_before_everything_else(client: Client) -> None:
             assert set(answer.json()) == {"detail", "error_code"}
 
 
+@pytest.mark.usefixtures("course")
+async def test_a_token_with_the_scope_reads_and_does_no_more(client: Client) -> None:
+    reader = a_caller("reader", scopes=("course_modes:read",))
+    await client.send("POST", f"{MODES}/", VERIFIED, STAFF)
+    for url in (MODES, f"{MODES}/verified"):
+        assert (await client.send("GET", url, None, reader)).status_code == 200
+    for method in ("POST", "PATCH", "DELETE"):
+        answer = await client.send(method, f"{MODES}/verified", VERIFIED, reader)
+        assert answer.status_code == 403, method
+
+
 @pytest.mark.parametrize(
     ("method", "url", "body", "headers", "status"),
     [

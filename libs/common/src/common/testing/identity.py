@@ -42,6 +42,7 @@ def a_caller(
     org_roles: tuple[tuple[str, str], ...] = (),
     api_key: bool = False,
     email: str | None = None,
+    scopes: tuple[str, ...] = (),
 ) -> Caller:
     """A caller whose user id, unless given, follows from the name."""
     if username is None:
@@ -53,6 +54,7 @@ def a_caller(
         email=email or f"{username}@example.com",
         is_staff=staff,
         is_active=active,
+        scopes=frozenset(scopes),
         creator_grants=grants,
         org_roles=org_roles,
         api_key=api_key,

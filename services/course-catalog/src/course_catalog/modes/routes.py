@@ -1,6 +1,8 @@
-"""`/api/course_modes/v1`: how courses may be taken, for global staff and server-to-server callers."""
+"""`/api/course_modes/v1`: how courses may be taken, for global staff and server-to-server callers; read also with a
+scope of its own."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -20,11 +22,14 @@ from course_catalog.modes.queries import find_mode, find_spelling, list_rows
 from course_catalog.modes.schemas import ModeChanges, ModeOut, NewMode
 from course_catalog.settings import settings_of
 
+_READING: Final = "course_modes:read"
 
-def _staff(caller: CallerDep) -> Caller:
-    if caller.api_key:
+
+def _staff(request: Request, caller: CallerDep) -> Caller:
+    """Whoever holds a token made for it may read, too."""
+    if caller.api_key or require_user(caller).is_staff:
         return caller
-    if not require_user(caller).is_staff:
+    if not (request.method in ("GET", "HEAD") and _READING in caller.scopes):
         raise Forbidden
     return caller
 
