@@ -1,9 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
+from uuid_utils.compat import uuid7
+
 from import_export.spool import spool_folder, sweep_spool
 from import_export.tasks.litter import clear_litter
 from import_export.uploads.parts import sweep_partial_uploads
-from import_export.workers import sweep_jobs, sweep_uploads
+from import_export.workers import sweep_archives, sweep_jobs, sweep_uploads
 
 NOW = datetime.now(UTC)
 
@@ -46,6 +48,24 @@ async def test_uploads_of_nobody_go_and_those_still_needed_stay(http, db, resour
     await clear_litter(resources)
     assert await resources.blobs.size(f"uploads/{needed}") == len(archive)
     assert await resources.blobs.size(f"uploads/{ended}") is None
+
+
+async def test_archives_that_nobody_noted_go_and_those_of_the_cache_stay(db, resources):
+    noted, lost = (f"archives/{uuid7()}" for _ in range(2))
+    for key in (noted, lost):
+        await resources.blobs.put_bytes(key, b"archive")
+    await db.execute(
+        """insert into archive (key, course_id, variant, etag, blob, size, filename, created_at, used_at)
+           values ('k', 'c', 'default', 'e', $1, 7, 'c.tar.gz', now(), now())""",
+        noted,
+    )
+    await sweep_archives(resources, now=datetime.now(UTC))
+    await clear_litter(resources)
+    assert {noted, lost} <= set(await resources.blobs.list_keys("archives"))
+    await sweep_archives(resources, now=datetime.now(UTC) + timedelta(hours=2))
+    await clear_litter(resources)
+    assert await resources.blobs.size(noted) == 7
+    assert await resources.blobs.size(lost) is None
 
 
 async def test_parts_nobody_went_on_with_go_after_a_day(http, db, resources, archive):

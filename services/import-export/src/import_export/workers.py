@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import delete, select
 
 from common.resources import Resources
+from import_export.exports.models import Archive
 from import_export.exports.operations import fail_unanswered
 from import_export.exports.runner import Exporter
 from import_export.hooks.queries import forget_pushes
@@ -37,7 +38,8 @@ SWEEP_SECONDS = 3600.0
 SPOOL_SECONDS = 60.0
 # only timers that are due sooner are announced
 TIMER_SECONDS = 60.0
-# An upload lies in the blob store for a moment before its job is committed.
+# An upload lies in the blob store for a moment before its job is committed, an archive before it is noted. A job may be
+# older than its archive: one that is swept before it is noted is built again when it is asked for.
 LEFTOVER = timedelta(hours=1)
 
 
@@ -149,6 +151,7 @@ async def run_sweep(resources: Resources, settings: Settings) -> None:
             now = datetime.now(UTC)
             await sweep_jobs(resources, now=now, keep=timedelta(days=settings.task_retention_days))
             await sweep_uploads(resources, now=now)
+            await sweep_archives(resources, now=now)
             await sweep_partial_uploads(resources, now=now)
             async with resources.sessions.begin() as session:
                 await forget_pushes(session, now=now, keep=timedelta(days=settings.task_retention_days))
@@ -172,15 +175,7 @@ async def sweep_jobs(resources: Resources, *, now: datetime, keep: timedelta) ->
 
 async def sweep_uploads(resources: Resources, *, now: datetime) -> int:
     """Uploads whose job never came to be because the process died between the two."""
-    old: dict[UUID, str] = {}
-    for key in await resources.blobs.list_keys("uploads"):
-        try:
-            job_id = UUID(key.rpartition("/")[2])
-        except ValueError:
-            continue
-        # the first 48 bits of the id are the milliseconds of its making
-        if datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC) < now - LEFTOVER:
-            old[job_id] = key
+    old = await _leftovers(resources, "uploads", now=now)
     if not old:
         return 0
     async with resources.sessions.begin() as session:
@@ -189,3 +184,30 @@ async def sweep_uploads(resources: Resources, *, now: datetime) -> int:
         leaving = [key for job_id, key in old.items() if job_id not in needed]
         await note_litter(session, leaving)
     return len(leaving)
+
+
+async def sweep_archives(resources: Resources, *, now: datetime) -> int:
+    """Archives that their worker did not live to note, or was not let: its export was canceled meanwhile."""
+    old = await _leftovers(resources, "archives", now=now)
+    if not old:
+        return 0
+    async with resources.sessions.begin() as session:
+        # the table has a row for each archive of the cache, and is read whole
+        named = set(await session.scalars(select(Archive.blob)))
+        leaving = [key for key in old.values() if key not in named]
+        await note_litter(session, leaving)
+    return len(leaving)
+
+
+async def _leftovers(resources: Resources, prefix: str, *, now: datetime) -> dict[UUID, str]:
+    """Blobs called after a job that was made a while ago, by the job."""
+    old: dict[UUID, str] = {}
+    for key in await resources.blobs.list_keys(prefix):
+        try:
+            job_id = UUID(key.rpartition("/")[2])
+        except ValueError:
+            continue
+        # the first 48 bits of the id are the milliseconds of its making
+        if datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC) < now - LEFTOVER:
+            old[job_id] = key
+    return old
