@@ -1,6 +1,7 @@
 """Who a request is taken for, and in which words it is refused."""
 
 import asyncio
+import uuid
 
 import pytest
 
@@ -77,6 +78,33 @@ async def test_everybody_is_told_who_they_are_in_upstreams_words(client, a_user)
         assert (told.status_code, told.json()) == (200, known)
     nobody = await client.get("/api/mobile/v0.5/my_user_info")
     assert (nobody.status_code, nobody.json()["detail"]) == (401, "Authentication credentials were not provided.")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "may_write"),
+    [
+        (["read"], False),
+        (["read", "profile", "email"], False),
+        (["course_modes:read"], False),
+        ([], False),
+        (["read", "write"], True),
+        (["write"], True),
+        (["read", "grades:write"], True),
+        (None, True),
+    ],
+)
+async def test_a_token_for_reading_writes_nothing(client, staff, a_user, scopes, may_write):
+    await a_user(name := f"scoped-{uuid.uuid4().hex[:8]}", is_staff=True)
+    made = await client.post("/api/accounts/v1/tokens", json={"username": name, "scopes": scopes}, headers=staff)
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert (await client.get("/api/accounts/v1/users", headers=headers)).status_code == 200
+    body = {"username": f"{name}-2", "email": f"{name}-2@example.com"}
+    answer = await client.post("/api/accounts/v1/users", json=body, headers=headers)
+    assert answer.status_code == (201 if may_write else 403)
+    if not may_write:
+        assert answer.json()["error_code"] == "insufficient_scope"
+        api_key = {"X-Edx-Api-Key": "the-servers-key"}
+        assert (await client.put(ENROLLMENT, headers=headers | api_key)).status_code == 502  # it went on
 
 
 async def test_a_changed_account_is_seen_by_the_next_request(client, staff, a_user):

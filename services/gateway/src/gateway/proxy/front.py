@@ -142,6 +142,8 @@ class Front:
                 raise Denied(404, "not_found", "Not found.")
             _check_size(scope, incoming)
             principal = await self._principal(target, incoming, method)
+            if principal.only_reads and method not in IDEMPOTENT:
+                raise Denied(403, "insufficient_scope", "The scopes of this token are for reading only.")
             rate = parts.limiter.rate_class(method, path)
             if rate is not None:
                 decision = await parts.limiter.decide(rate, principal.caller, address=address, client=principal.client)
