@@ -90,6 +90,16 @@ async def test_only_global_staff_of_this_service_gets_in(client, keys, method, p
     assert (await client.request(method, path.replace(SERVICE, "another"))).status_code == 404
 
 
+async def test_what_cannot_be_stored_is_refused_by_field(client, parked):
+    for name in ("type", "queue", "fingerprint"):
+        refused = await client.get(f"{BASE}?{name}=a%00")
+        assert (refused.status_code, list(refused.json()["field_errors"])) == (400, [name])
+    for reason in ("a\0", "x" * 2001):
+        refused = await client.post(f"{BASE}/{parked}/discard", json={"reason": reason})
+        assert (refused.status_code, list(refused.json()["field_errors"])) == (400, ["reason"])
+    assert (await client.get(f"{BASE}/{parked}")).json()["state"] == "parked"
+
+
 async def test_an_unknown_message_is_not_found(client):
     missing = "0199aaaa-0000-7000-8000-000000000000"
     assert (await client.get(f"{BASE}/{missing}")).json()["error_code"] == "parked_message_not_found"

@@ -1,11 +1,10 @@
 """Request bodies, read with care: what PostgreSQL cannot store, and what is no JSON object, is refused by name."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 from starlette.requests import Request
 
 from common.errors import Invalid, UnsupportedMediaType
@@ -37,18 +36,10 @@ def _storable(text: str) -> str:
     return text
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("in UTC this is outside the years 1 to 9999") from error
-
-
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_storable)]
 Title = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_storable)
 ]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Text = Annotated[str, StringConstraints(max_length=200_000), AfterValidator(_storable)]
 
 

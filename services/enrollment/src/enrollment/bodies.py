@@ -1,6 +1,5 @@
 """Reading request bodies by hand: upstream looks at who is asking before it looks at what is asked."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
@@ -9,9 +8,8 @@ import orjson
 from starlette.requests import Request
 
 from common.errors import Invalid, UnsupportedMediaType
+from common.values import has_nul
 
-# an escaped NUL, and not an escaped backslash before a text about one; PostgreSQL can store neither
-_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 # nothing here is nested deeper than four; a text of a thousand levels could be read, and then not printed again
 MAX_DEPTH: Final = 50
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -32,11 +30,6 @@ class UnreadableMediaType(UnsupportedMediaType):
     def __init__(self, media_type: str) -> None:
         text = f'Unsupported media type "{media_type}" in request.'
         super().__init__(body={"detail": text, "error_code": self.code})
-
-
-def has_nul(text: bytes) -> bool:
-    """Whether a JSON text has a string with a NUL in it."""
-    return b"\\u0000" in text and _NUL.search(text) is not None
 
 
 def is_deep(value: object) -> bool:

@@ -192,6 +192,8 @@ async def test_the_life_of_an_api_token_is_given_in_seconds(client, staff, a_use
         {"expires_in": "60"},
         {"expires_in": 10**20},
         {"expires_in": 60, "expires_at": "2040-01-01T00:00:00Z"},
+        {"expires_at": "0001-01-01T00:00:00+23:59"},
+        {"expires_at": "9999-12-31T23:59:59-23:59"},
     ],
 )
 async def test_a_life_that_is_none_is_refused(client, staff, life):

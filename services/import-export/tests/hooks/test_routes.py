@@ -126,6 +126,13 @@ async def test_github_may_send_a_form(http, hook):
     ).status_code == 202
 
 
+async def test_a_form_of_many_fields_is_refused(http, hook):
+    body = b"&".join(b"payload=%5B" for _ in range(11))
+    headers = {"content-type": "application/x-www-form-urlencoded", "x-hub-signature-256": sign(SECRET, body)}
+    refused = await http("POST", f"/api/v1/hooks/{hook['id']}/push", None, content=body, headers=headers)
+    assert (refused.status_code, refused.json()["error_code"]) == (400, "bad_payload")
+
+
 @pytest.mark.parametrize(
     ("told", "msg", "status"),
     [

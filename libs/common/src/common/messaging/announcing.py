@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging.envelope import Command, Event, Handler, Message
 from common.messaging.outbox import MAX_ITEMS, record
+from common.values import BigInt, Storable
 
 Item = Mapping[str, object]
 # from behind a key so many states in the order of their keys, each as the body of the event that announces it
@@ -36,8 +37,8 @@ class AnnounceRequest(BaseModel):
     rebuild: UUID
     queue: QueueName
     source: int = Field(0, ge=0, le=100)
-    after: str = ""
-    part: int = Field(0, ge=0)
+    after: Storable = ""
+    part: BigInt = Field(0, ge=0)
 
 
 class AskAnnounce(Command):

@@ -24,9 +24,9 @@ from common.messaging.leadership import DATABASE_ERRORS
 from common.messaging.lifecycle import Stopped, backoff, first_of, run_until_cancelled
 from common.messaging.parking.intake import ParkedIntake
 from common.messaging.reading import attempt_of, identity_of, publisher_of, read
-from common.messaging.retry import Failure, classify, identity_headers, parked_copy, reason_of, retry_copy
+from common.messaging.retry import Failure, bare, classify, identity_headers, parked_copy, reason_of, retry_copy
 from common.messaging.topology import load_topology, parked_queue, prefix_of
-from common.messaging.transport import Parcel, Publisher, Refused, Returned, TransportDown, broker_user
+from common.messaging.transport import Parcel, Publisher, Refused, Returned, TransportDown, Unsendable, broker_user
 from common.resources import Resources
 from common.telemetry import accepted_traceparent, request_id, traceparent
 
@@ -247,7 +247,11 @@ class Consumer:
     async def _hand_over(self, copy: Parcel) -> None:
         """Publish *copy*, and only then let the original go; without a confirm the original stays with the broker."""
         try:
-            await self._publisher.publish(copy)
+            try:
+                await self._publisher.publish(copy)
+            except Unsendable as error:
+                log.warning("copy_without_foreign_headers", queue=self._subscription.queue, error=repr(error))
+                await self._publisher.publish(bare(copy))
         except (Returned, Refused) as error:
             raise TransportDown(f"no place for a copy: {error}") from error
 

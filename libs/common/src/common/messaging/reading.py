@@ -11,6 +11,7 @@ from common.messaging.outbox import new_id
 from common.messaging.retry import USER
 from common.messaging.topology import BULK
 
+_MOST_ATTEMPTS = 1_000_000
 _FOREIGN_IDS = uuid5(NAMESPACE_URL, "lectern:foreign")
 
 
@@ -74,8 +75,9 @@ def publisher_of(delivery: AbstractIncomingMessage, *, own_user: str) -> str | N
 
 
 def attempt_of(delivery: AbstractIncomingMessage) -> int:
+    """How often it was tried; a foreign header says so too, but can neither count backwards nor beyond any table."""
     value = delivery.headers.get(ATTEMPT)
-    return value if isinstance(value, int) else 0
+    return min(value, _MOST_ATTEMPTS) if isinstance(value, int) and value > 0 else 0
 
 
 def published_at(delivery: AbstractIncomingMessage) -> datetime | None:

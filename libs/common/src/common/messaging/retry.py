@@ -2,9 +2,11 @@
 
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 from hashlib import sha256
+from typing import overload
 from uuid import uuid4
 
 import asyncpg
@@ -28,9 +30,14 @@ REASON = "x-reason"
 ERROR = "x-error"
 FINGERPRINT = "x-fingerprint"
 
+_OURS = frozenset(
+    {CE_ID, CE_TYPE, ATTEMPT, USER, FIRST_FAILED, ORIGIN_QUEUE, ORIGIN_EXCHANGE, ORIGIN_KEY, REASON, ERROR, FINGERPRINT}
+)
+
 # The broker's notes on earlier dead-lettering: a copy is a new message, not one going round in circles.
 _BROKERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count", "x-opt-")
 _ERROR_LENGTH = 2000
+_SHORT = 255  # bytes
 
 # Connection lost, server going or coming, I/O; serialization and deadlock; lock not available, statement timeout.
 _TRANSIENT_STATES = ("08", "57P", "53", "58", "40", "55P03", "57014")
@@ -129,12 +136,26 @@ def _copy(
         routing_key=routing_key,
         body=delivery.body,
         message_id=str(uuid4()),
-        type=str(headers.get(CE_TYPE) or delivery.type or ""),
+        type=_short(str(headers.get(CE_TYPE) or delivery.type or "")),
         headers=headers,
-        correlation_id=delivery.correlation_id,
-        reply_to=delivery.reply_to,
+        correlation_id=_short(delivery.correlation_id),
+        reply_to=_short(delivery.reply_to),
         timestamp=delivery.timestamp,
     )
+
+
+def bare(copy: Parcel) -> Parcel:
+    """*copy* with no headers but ours: a stranger's can be read and have no form in which they could be written."""
+    return replace(copy, headers={name: value for name, value in copy.headers.items() if name in _OURS})
+
+
+@overload
+def _short(text: str) -> str: ...
+@overload
+def _short(text: None) -> None: ...
+def _short(text: str | None) -> str | None:
+    """What fits a property of AMQP; a text that came in one can have grown, where it was no UTF-8."""
+    return None if text is None else text.encode(errors="replace")[:_SHORT].decode(errors="ignore")
 
 
 def identity_headers(message_id: object, message_type: str, user_id: str | None) -> dict[str, object]:

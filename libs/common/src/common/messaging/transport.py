@@ -18,6 +18,8 @@ from aio_pika.exceptions import AMQPError, ChannelClosed, ChannelInvalidStateErr
 from pamqp.commands import Basic
 from yarl import URL
 
+from common.messaging import decoding
+
 log = structlog.get_logger()
 CALL_SECONDS = 10.0
 HEARTBEAT_SECONDS = 15
@@ -70,6 +72,7 @@ def broker_user(url: str) -> str:
 
 async def connect(url: str, name: str) -> AbstractConnection:
     """A connection whose death is noticed within a minute. Raises one of `TRANSPORT_ERRORS`."""
+    decoding.install()
     target = URL(url).update_query(heartbeat=HEARTBEAT_SECONDS, name=name)
     try:
         return await aio_pika.connect(target, timeout=CALL_SECONDS)

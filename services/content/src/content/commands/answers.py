@@ -4,16 +4,19 @@ import hashlib
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.database import raw
 from common.messaging import Malformed, Message, outbox
+from common.values import has_nul
 from content.commands.errors import CommandIdReused, Expired, Rejected
 from content.events import CommandCompleted
 
+_MOST_ID: Final = 255
+_LONGEST: Final = 2000
 C = TypeVar("C", bound=BaseModel)
 Perform = Callable[[AsyncSession, C], Awaitable[CommandCompleted]]
 
@@ -38,8 +41,9 @@ def handler(
 async def _answer(session: AsyncSession, message: Message, model: type[C], command: str, perform: Perform[C]) -> None:
     said = message.json()
     command_id = said.get("command_id")
-    if not isinstance(command_id, str) or not command_id:
-        raise Malformed("The command has no command_id.")
+    # bytes: it is the answer's correlation id, which AMQP gives so many
+    if not isinstance(command_id, str) or not 0 < len(command_id.encode()) <= _MOST_ID or "\0" in command_id:
+        raise Malformed("The command has no readable command_id.")
     connection = await raw(session)
     sender = message.user_id or ""
     digest = hashlib.sha256(message.body).digest()
@@ -73,10 +77,13 @@ async def _decide(
     said: dict[str, object],
     perform: Perform[C],
 ) -> CommandCompleted:
+    if has_nul(message.body):
+        return _rejected(command_id, command, said, Rejected("A string has a NUL in it."), code="malformed")
     try:
         parsed = model.model_validate_json(message.body)
     except ValueError as error:
-        return _rejected(command_id, command, said, Rejected(f"The command is malformed: {error}"), code="malformed")
+        text = f"The command is malformed: {error}"[:_LONGEST]
+        return _rejected(command_id, command, said, Rejected(text), code="malformed")
     expires = getattr(parsed, "expires_at", None)
     try:
         if isinstance(expires, datetime) and _aware(expires) <= datetime.now(UTC):
@@ -99,7 +106,7 @@ def _rejected(
     return CommandCompleted(
         command_id=command_id,
         command=command,
-        course_id=course if isinstance(course, str) else None,
+        course_id=course if isinstance(course, str) and "\0" not in course else None,
         outcome="rejected",
         code=code or refusal.code,
         message=str(refusal),

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from common.values import BigInt
+
 
 class _Heard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -14,7 +16,7 @@ class _Heard(BaseModel):
 class Requester(_Heard):
     """Who asked, as the sender knew them; the right is decided here again."""
 
-    user_id: int | None = None
+    user_id: BigInt | None = None
     username: str | None = None
     is_staff: bool = False
     creator_grants: tuple[str, ...] = ()

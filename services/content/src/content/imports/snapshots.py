@@ -1,19 +1,17 @@
 """The snapshot: a whole course as one JSON document, and the rows it means. No I/O."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
 
+from common.values import has_nul
 from content.commands.errors import BadSnapshot
 from content.versions.models import ASSET, DETACHED, DIRECT_ONLY, FILE, Definition, Row, define, make_row
 
 FORMAT = 1
 MAX_NAME = 1000  # bytes; an index entry must hold the name of a row
 MAX_DEPTH = 100
-# an escaped NUL, and not an escaped backslash before a text about one
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 Json = dict[str, object]
 
 
@@ -53,7 +51,7 @@ class Rows:
 
 def read_snapshot(data: bytes) -> Snapshot:
     """Raises `BadSnapshot`, which says where it is not as expected."""
-    if _NUL.search(data):
+    if has_nul(data):
         raise BadSnapshot("The snapshot holds a NUL character, which cannot be stored.")
     try:
         document = orjson.loads(data)

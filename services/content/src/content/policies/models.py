@@ -11,19 +11,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from common.values import without_nul
+
 # What a policy may be about; a block's scope is its local id (`vertical@intro`).
 INFO = "info"
 BLOCKS = "blocks"
 
 
-def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("This text holds a NUL character.")
-    return text
-
-
 _Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254), AfterValidator(_storable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254), AfterValidator(without_nul)
 ]
 _Domain = Annotated[str, StringConstraints(pattern=r"^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
 

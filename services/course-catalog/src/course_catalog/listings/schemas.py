@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from course_catalog.bodies import Line, Moment, Text, Title
+from common.values import Moment
+from course_catalog.bodies import Line, Text, Title
 from course_catalog.listings.models import Audience
 
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)*\Z")

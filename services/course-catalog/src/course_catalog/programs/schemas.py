@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from common.keys import CourseKey, InvalidKey
-from course_catalog.bodies import Line, Moment, Title
+from common.values import Moment
+from course_catalog.bodies import Line, Title
 from course_catalog.listings.schemas import Address
 
 MOST_COURSES, MOST_RUNS, MOST_CURRICULA, MOST_NESTED = 500, 200, 50, 100

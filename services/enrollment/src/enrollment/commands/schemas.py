@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from enrollment.bodies import has_nul
+from common.values import has_nul
 from enrollment.enrollments.models import Options
 
 MAX_ITEMS: Final = 500

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.messaging import Message
+from common.values import Storable
 from gateway.accounts.operations import retire_linked_users
 
 log = structlog.get_logger()
@@ -21,7 +22,7 @@ class DeleteLinked(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     command_id: UUID | str
-    organization: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    organization: Annotated[Storable, StringConstraints(min_length=1, max_length=255)]
     requested_by: str | None = None
 
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from common.values import Moment
 from gateway.accounts.schemas import Name255, Username
 
 CENTURY = 100 * 365 * 24 * 3600
@@ -21,7 +22,7 @@ class NewApiToken(_Body):
     username: Username
     scopes: Annotated[list[Scope], Field(max_length=50)] | None = None
     expires_in: Annotated[int, Field(strict=True, ge=1, le=CENTURY)] | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:

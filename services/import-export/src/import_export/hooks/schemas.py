@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from common.values import without_nul
 from import_export.hooks.errors import BadPayload
 from import_export.hooks.models import NO_COMMIT, Hook, Push, PushState, without_credentials
 from import_export.tasks.models import Json
@@ -18,12 +19,6 @@ from import_export.uploads.schemas import ImportOptions
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("This text holds a NUL character.")
-    return text
-
-
 def _inside(path: str) -> str:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
@@ -31,10 +26,10 @@ def _inside(path: str) -> str:
     return "/".join(parts)
 
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_storable)]
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(without_nul)]
 _Branch = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?*\[\\\x00-\x1f]{1,200}$")]
-_Path = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable), AfterValidator(_inside)]
-_Secret = Annotated[str, StringConstraints(min_length=16, max_length=200), AfterValidator(_storable)]
+_Path = Annotated[str, StringConstraints(max_length=500), AfterValidator(without_nul), AfterValidator(_inside)]
+_Secret = Annotated[str, StringConstraints(min_length=16, max_length=200), AfterValidator(without_nul)]
 
 
 class _Changes(BaseModel):
@@ -177,7 +172,10 @@ class _PlainPush(BaseModel):
 def read_payload(body: bytes, content_type: str) -> Json:
     """A JSON object, or one in the form field `payload`, as GitHub sends it by choice. Raises `BadPayload`."""
     if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+        try:
+            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+        except ValueError as error:
+            raise BadPayload("The form has more than 10 fields.") from error
         body = fields.get("payload", [""])[0].encode()
     try:
         document = orjson.loads(body)

@@ -14,6 +14,7 @@ from pydantic import (
     ValidationError,
 )
 
+from common.values import in_utc
 from import_export.reports.tables import to_csv
 from import_export.tasks.errors import BadFilters
 from import_export.tasks.models import Job, Kind, State
@@ -112,15 +113,7 @@ def _with_zone(value: object) -> object:
     return value
 
 
-def _storable(moment: datetime) -> datetime:
-    """Raises ValueError for what has no UTC within the calendar."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("the time is out of range") from error
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_with_zone), AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_with_zone), AfterValidator(in_utc)]
 Short = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
 
 

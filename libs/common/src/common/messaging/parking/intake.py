@@ -119,6 +119,7 @@ def _plain(value: object) -> object:
 
 def _moment(value: object) -> datetime:
     try:
-        return datetime.fromisoformat(str(value))
-    except ValueError:
+        moment = datetime.fromisoformat(str(value))
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter of the first and the last hours there are
         return datetime.now(UTC)

@@ -13,6 +13,7 @@ from common.messaging.operators import Operator
 from common.messaging.parking import operations, queries
 from common.messaging.parking.models import ParkedAudit, ParkedMessage
 from common.messaging.parking.schemas import AuditOut, Decision, ParkedDetailOut, ParkedOut, ParkedPage
+from common.values import Storable
 
 router = APIRouter(prefix="/api/operations/v1/{service}/parked", tags=["operations"])
 
@@ -22,9 +23,9 @@ async def list_parked(
     session: ReadSession,
     _: Operator,
     state: Literal["parked", "replayed", "discarded"] = "parked",
-    message_type: Annotated[str | None, Query(alias="type")] = None,
-    queue: str | None = None,
-    fingerprint: str | None = None,
+    message_type: Annotated[Storable | None, Query(alias="type")] = None,
+    queue: Storable | None = None,
+    fingerprint: Storable | None = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> ParkedPage:

@@ -1,9 +1,12 @@
 """Bodies of the operations API."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.values import Storable
 
 
 class ParkedOut(BaseModel):
@@ -59,4 +62,4 @@ class ParkedPage(BaseModel):
 class Decision(BaseModel):
     """Why an operator acts; kept in the audit."""
 
-    reason: str = ""
+    reason: Annotated[Storable, Field(max_length=2000)] = ""
