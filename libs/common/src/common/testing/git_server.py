@@ -67,7 +67,7 @@ def serve_repository(folder: Path) -> Iterator[Repository]:
         handler_class=WSGIRequestHandlerLogger,
         server_class=WSGIServerLogger,
     )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         repository = Repository(folder, f"http://127.0.0.1:{server.server_port}/{PATH}")
