@@ -33,7 +33,20 @@ async def described(http, make_hook, add_course, archive, github, resources):
         "push_id": push["push_id"],
         "service": "import-export",
     }
-    bodies = {"/api/v1/hooks": {"course_id": COURSE, "repository": "https://git.example.com/other.git"}}
+    bodies = {
+        "/api/v1/hooks": {"course_id": COURSE, "repository": "https://git.example.com/other.git"},
+        # what is read of a push of GitHub's and of a plain one
+        "/api/v1/hooks/{hook_id}/push": {
+            "sha": "6f" * 20,
+            "after": "6f" * 20,
+            "ref": "refs/heads/main",
+            "branch": "main",
+            "message": "A change",
+            "pusher": {"name": "ann"},
+            "head_commit": {"message": "A change"},
+            "repository": {"clone_url": "https://git.example.com/org/course.git"},
+        },
+    }
     return Description({**document, "paths": paths}, fills, bodies=bodies, names=NAMES)
 
 

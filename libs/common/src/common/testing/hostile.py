@@ -91,6 +91,7 @@ VALUES: Final[Mapping[str, str]] = {
     "a day before the first": '"0001-01-01T00:00:00+23:59"',
     "a day after the last": '"9999-12-31T23:59:59.999999-23:59"',
     "no day": '"2026-02-30T25:61:61Z"',
+    "half an address": '"https://[::1/x"',
     "a list of it all": '[null,true,-1,"",[],{},"\\u0000"]',
 }
 
@@ -114,6 +115,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "a day before the first": quote("0001-01-01T00:00:00+23:59"),
     "a day after the last": quote("9999-12-31T23:59:59.999999-23:59"),
     "a path": "..%2F..%2Fx",
+    "half an address": quote("https://[::1/x"),
 }
 
 # What headers can hold; most of it is for routes that read numbers, dates and names out of them.
@@ -130,6 +132,8 @@ HEADERS: Final[Mapping[str, Sequence[str]]] = {
     "content-type": ["", ";", "application/json; charset=utf-99", "multipart/form-data; boundary=", "\xff/\xff"],
     "idempotency-key": ["\xff", "x" * 5000],
     "content-range": [f"bytes 0-1/{'9' * 5000}", f"bytes {'9' * 5000}-1/2", "bytes \xb2-\xb3/\xb9"],
+    "origin": ["https://[::1", "\xff", "null"],
+    "x-forwarded-host": ["[::1", "\xff"],
     "content-disposition": ["attachment; filename*=utf-99''%FF", 'attachment; filename="\xff"'],
 }  # fmt: skip
 
@@ -259,7 +263,7 @@ class Description:
         if schema.get("type") == "array":
             for where, text in self.spots(_mapping(schema.get("items", {})), {}, deep - 1):
                 yield f"[{where}]", f"[{text}]"
-        elif properties := _mapping(schema.get("properties", {})):
+        elif properties := _mapping(schema.get("properties", {})) or {name: {} for name in base}:
             required = _list(schema.get("required", []))
             good = {str(name): self._good(_mapping(properties.get(str(name), {}))) for name in required} | dict(base)
             for name, inner in properties.items():

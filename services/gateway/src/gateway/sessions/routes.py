@@ -90,8 +90,12 @@ async def _form(request: Request, gateway: Gateway) -> dict[str, str]:
     form = {name: values[0].replace("\0", "") for name, values in parsed.items()}
     cookie = request.cookies.get(CSRF_COOKIE, "")
     origin = request.headers.get("origin")
-    ours = (urlsplit(request_base(request)).netloc, request.headers.get("host"))
-    if origin is not None and urlsplit(origin).netloc not in ours:
+    try:
+        ours = (urlsplit(request_base(request)).netloc, request.headers.get("host"))
+        is_foreign = origin is not None and urlsplit(origin).netloc not in ours
+    except ValueError as error:  # half an IPv6 address
+        raise BadForm from error
+    if is_foreign:
         raise BadForm
     if not cookie or not hmac.compare_digest(form.get("csrf_token", "").encode(), _csrf_of(cookie, gateway).encode()):
         raise BadForm

@@ -95,7 +95,10 @@ def without_credentials(address: str) -> str:
 
 def same_repository(address: str, named: str) -> bool:
     """Do two addresses mean one repository, whatever their scheme, user, case and ending?"""
-    return _plain(address) == _plain(named)
+    try:
+        return _plain(address) == _plain(named)
+    except ValueError:  # half an IPv6 address, which is none of a repository
+        return False
 
 
 def _plain(address: str) -> str:
