@@ -205,6 +205,22 @@ async def test_retirement_replaces_the_names_and_ends_every_credential(
     assert again.status_code == 201
 
 
+async def test_a_key_in_another_case_is_the_same_key(client, staff, a_user):
+    await a_user("upper-case")
+    await a_user("lower-case")
+    url = "/api/accounts/v1/external_ids"
+    body = {"username": "upper-case", "organization": "CaseX", "external_key": "Straße-A1"}
+    made = await client.post(url, json=body, headers=staff)
+    assert made.status_code == 201
+    other = {"username": "lower-case", "organization": "CaseX", "external_key": "straße-a1"}
+    refused = await client.post(url, json=other, headers=staff)
+    assert (refused.status_code, refused.json()["error_code"]) == (409, "external_id_taken")
+    elsewhere = other | {"organization": "CaseY"}
+    assert (await client.post(url, json=elsewhere, headers=staff)).status_code == 201
+    assert (await client.delete(f"{url}/{made.json()['id']}", headers=staff)).status_code == 204
+    assert (await client.post(url, json=other, headers=staff)).status_code == 201
+
+
 async def test_external_ids_are_linked_once_and_leave_a_tombstone(client, staff, a_user, connect, database_url):
     await a_user("linked")
     url = "/api/accounts/v1/external_ids"

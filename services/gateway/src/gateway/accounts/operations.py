@@ -176,11 +176,26 @@ async def _forget(session: AsyncSession, user_id: int, tables: Sequence[str]) ->
         await session.execute(text(f"delete from {table} where user_id = :user"), {"user": user_id})
 
 
+_LOCK_LINK = "select pg_advisory_xact_lock(hashtextextended('external id ' || :organization || ' ' || lower(:key), 0))"
+# index external_ids_folded
+_LINKED = """
+select exists (select from external_ids
+  where organization = :organization and lower(external_key) = lower(:key) and removed_at is null)
+"""
+
+
 async def link_external_id(
     session: AsyncSession, *, username: str, organization: str, external_key: str
 ) -> tuple[ExternalId, str]:
-    """Raises `UserNotFound`, `LinkTaken`."""
+    """Programs compare keys without case, so one that differs in that alone is taken too.
+
+    Raises `UserNotFound`, `LinkTaken`.
+    """
     user = await queries.get_user(session, username)
+    named = {"organization": organization, "key": external_key}
+    await session.execute(text(_LOCK_LINK), named)
+    if await session.scalar(text(_LINKED), named):
+        raise LinkTaken
     link = ExternalId(user_id=user.user_id, organization=organization, external_key=external_key, version=1)
     session.add(link)
     try:
