@@ -13,7 +13,7 @@ STAFF = a_caller("greta", staff=True)
 NAMES = ("from", "page", "sort", "asset_type", "text_search", "fields", "format", "branch")
 
 
-@pytest.mark.parametrize("every", [61, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("every", [37, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(900)])])
 @pytest.mark.parametrize("kind", ["bodies", "fields", "parameters"])
 async def test_nothing_that_can_be_sent_makes_it_fail(resources, bus, demo, keys, kind, every):
     await bus.account(STAFF, a_caller("alice"))

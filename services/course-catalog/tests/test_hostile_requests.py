@@ -11,7 +11,7 @@ KEY = "course-v1:Org+Demo+1"
 STAFF = a_caller("greta", staff=True)
 
 
-@pytest.mark.parametrize("every", [23, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
 @pytest.mark.parametrize("kind", ["bodies", "fields", "parameters"])
 async def test_nothing_that_can_be_sent_makes_it_fail(resources, client, bus, a_course, keys, kind, every):
     await bus.hear(a_course())

@@ -13,7 +13,7 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("every", [11, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
 @pytest.mark.parametrize("kind", ["bodies", "fields", "parameters"])
 async def test_nothing_that_can_be_sent_makes_it_fail(client, gateway, staff, a_user, kind, every):
     name = f"hostile-{kind}-{every}"

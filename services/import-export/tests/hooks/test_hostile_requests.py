@@ -50,7 +50,7 @@ async def described(http, make_hook, add_course, archive, github, resources):
     return Description({**document, "paths": paths}, fills, bodies=bodies, names=NAMES)
 
 
-@pytest.mark.parametrize("every", [23, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("every", [13, pytest.param(1, marks=[pytest.mark.torture, pytest.mark.timeout(600)])])
 @pytest.mark.parametrize("kind", ["bodies", "fields", "parameters"])
 async def test_nothing_that_can_be_sent_makes_it_fail(resources, described, keys, kind, every):
     identity = keys.headers(STAFF, audience="import-export") | {"x-forwarded-host": "lectern.test"}
