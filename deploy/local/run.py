@@ -41,8 +41,6 @@ FOR_ALL = frozenset({"LECTERN_LOG_LEVEL", "LECTERN_LOG_FORMAT"})
 FOR_GATEWAY = frozenset({"LECTERN_RATE_LIMITS", "LECTERN_REDIS_URL", "LECTERN_TRUSTED_PROXIES", "LECTERN_PUBLIC_HOSTS"})
 FOR_ENROLLMENT = frozenset({"LECTERN_PROGRAM_RESET"})
 FOR_IMPORT_EXPORT = frozenset({"LECTERN_HOOK_INTERNAL_URLS"})
-# everything here listens on this machine only, and the repositories to try a hook with are on it
-HERE: Mapping[str, str] = {"LECTERN_HOOK_INTERNAL_URLS": "true"}
 MOST_RESTARTS = 5
 CALM_SECONDS = 300.0
 DATA = ("postgres", "rabbitmq", "blobs", "spool", "logs")
@@ -207,9 +205,8 @@ def service_environment(given: Mapping[str, str]) -> dict[str, dict[str, str]]:
         if name.startswith("LECTERN_") and not name.startswith("LECTERN_TEST_") and name not in known
     ):
         raise CannotRun(f"Unknown variables: {', '.join(unknown)}. Known here: {', '.join(sorted(known))}.")
-    wanted = {**HERE, **given}
     parts = {"*": FOR_ALL, GATEWAY: FOR_GATEWAY, "enrollment": FOR_ENROLLMENT, "import-export": FOR_IMPORT_EXPORT}
-    return {part: {name: wanted[name] for name in names if name in wanted} for part, names in parts.items()}
+    return {part: {name: given[name] for name in names if name in given} for part, names in parts.items()}
 
 
 def gateway_port(given: Mapping[str, str]) -> int:

@@ -85,14 +85,14 @@ def test_variables_go_to_those_who_know_them():
         "*": {"LECTERN_LOG_LEVEL": "DEBUG"},
         "gateway": {"LECTERN_RATE_LIMITS": "off"},
         "enrollment": {},
-        "import-export": {"LECTERN_HOOK_INTERNAL_URLS": "true"},
+        "import-export": {},
     }
 
 
-def test_repositories_of_this_machine_can_be_shut_out():
-    given = {"LECTERN_HOOK_INTERNAL_URLS": "false", "LECTERN_PROGRAM_RESET": "true"}
+def test_what_is_allowed_for_trying_out_goes_to_the_service_concerned():
+    given = {"LECTERN_HOOK_INTERNAL_URLS": "true", "LECTERN_PROGRAM_RESET": "true"}
     made = run.service_environment(given)
-    assert made["import-export"] == {"LECTERN_HOOK_INTERNAL_URLS": "false"}
+    assert made["import-export"] == {"LECTERN_HOOK_INTERNAL_URLS": "true"}
     assert made["enrollment"] == {"LECTERN_PROGRAM_RESET": "true"}
 
 

@@ -6,7 +6,6 @@ an internal network. It reads an `Order` as JSON from standard input and writes 
 
 import errno
 import gzip
-import ipaddress
 import json
 import os
 import resource
@@ -30,6 +29,7 @@ from dulwich.refs import Ref
 from dulwich.repo import Repo
 from urllib3.exceptions import HTTPError
 
+from import_export.hooks.addresses import is_internal
 from import_export.hooks.orders import Fetched, Order, Refused
 
 _MEMORY = 2 * 1024**3
@@ -244,9 +244,7 @@ def guard_addresses() -> None:
     def answer(*arguments: object, **named: object) -> object:
         found = ask(*arguments, **named)  # type: ignore[arg-type]
         for *_, place in found:
-            address = ipaddress.ip_address(str(place[0]).partition("%")[0])
-            address = getattr(address, "ipv4_mapped", None) or address
-            if not address.is_global or address.is_multicast:
+            if is_internal(str(place[0])):
                 raise InternalAddress(f"{arguments[0]} leads into an internal network.")
         return found
 

@@ -45,6 +45,12 @@ class BadRepository(Invalid):
     code = "bad_repository"
 
 
+class InternalRepository(Invalid):
+    """This repository is in an internal network, which LECTERN_HOOK_INTERNAL_URLS=true of the service would allow."""
+
+    code = "internal_address"
+
+
 class HookStopped(Conflict):
     """This hook is switched off."""
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -15,8 +14,8 @@ from common.identity import Caller, CallerDep, request_base, require_user
 from common.resources import Resources
 from import_export.courses.queries import require_author
 from import_export.hooks import operations
+from import_export.hooks.addresses import check_repository
 from import_export.hooks.errors import (
-    BadRepository,
     BadSignature,
     HookNotFound,
     OtherRepository,
@@ -204,18 +203,8 @@ async def _payload(request: Request) -> bytes:
 
 
 def _check_repository(address: str, settings: object) -> None:
-    """Raises `BadRepository`."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError as error:
-        raise BadRepository("This is no address of a repository.") from error
-    del port
-    local = isinstance(settings, Settings) and settings.hook_internal_urls
-    if parts.scheme == "file" and local:
-        return
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadRepository
+    """Raises `BadRepository`, `InternalRepository`."""
+    check_repository(address, allow_internal=isinstance(settings, Settings) and settings.hook_internal_urls)
 
 
 def _check_same(hook: Hook, told: Told) -> None:
