@@ -90,6 +90,7 @@ def build_app(
         app.include_router(router)
     app.include_router(_health(resources, ready))
     install_error_handlers(app, errors or ErrorFamilies())
+    app.router.default = _other_slash(app)
     app.add_middleware(Edge, service=resources.service, app_routes=app)
 
     def openapi() -> dict[str, object]:
@@ -99,6 +100,27 @@ def build_app(
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _other_slash(app: FastAPI) -> ASGIApp:
+    """Answers `/x` and `/x/` alike, on writes too: what no route takes in the one form is routed in the other."""
+    not_found = app.router.default
+    as_asked = "lectern.path"
+
+    async def settle(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if scope["type"] != "http" or len(path) < 2 or as_asked in scope:
+            scope["path"] = scope.get(as_asked, path)
+            await not_found(scope, receive, send)
+            return
+        scope[as_asked], scope["path"] = path, _toggled(path)
+        await app.router(scope, receive, send)
+
+    return settle
+
+
+def _toggled(path: str) -> str:
+    return path[:-1] if path.endswith("/") else f"{path}/"
 
 
 def _described(app: FastAPI, title: str) -> dict[str, object]:
@@ -151,8 +173,6 @@ class Edge:
 
     def __init__(self, app: ASGIApp, *, service: str, app_routes: FastAPI) -> None:
         self._app, self._service, self._routes = app, service, app_routes
-        self._literal: set[str] = set()
-        """Paths that are a route as they stand, as far as they were asked for: no need to look through all routes."""
         self._meters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,13 +183,12 @@ class Edge:
         current = accepted_request_id(headers.get(REQUEST_ID_HEADER))
         scope.setdefault("state", {})["request_id"] = current
         tokens = (request_id.set(current), traceparent.set(accepted_traceparent(headers.get("traceparent"))))
-        self._settle_slash(scope)
-        if scope["method"] == "HEAD" and not self._matches(scope, Match.FULL):
-            # the server leaves out the body itself: to it this is still a HEAD
-            scope = dict(scope, method="GET")
+        if scope["path"].endswith("\n"):
+            # a route's pattern ends with `$`, which a last newline does not disturb: the key before it would be found
+            scope["path"] += "\0"
         app = self._app
-        if scope["method"] == "OPTIONS" and (allowed := self._allowed(scope)) and not self._matches(scope, Match.FULL):
-            app = Response(headers={"Allow": allowed})
+        if scope["method"] in ("HEAD", "OPTIONS"):
+            scope, app = self._adapt(scope)
         started, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
@@ -179,15 +198,13 @@ class Edge:
                 sent = MutableHeaders(scope=message)
                 sent["X-Request-ID"] = current
                 if status == 405 and "allow" not in sent:
-                    sent["Allow"] = self._allowed(scope)
+                    sent["Allow"] = self._allowed(self._in_known_form(scope))
             await send(message)
 
         try:
             await app(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            if route == scope["path"]:
-                self._literal.add(route)
             self._count(scope["method"], route, status, time.perf_counter() - started)
             if status >= 500:
                 log.error("request_failed", method=scope["method"], route=route, status=status)
@@ -205,17 +222,21 @@ class Edge:
         requests.inc()
         duration.observe(seconds)
 
-    def _settle_slash(self, scope: Scope) -> None:
-        """Answer `/x` and `/x/` alike, on writes too: when only the other form has a route, take that one."""
-        path = scope["path"]
-        if path.endswith("\n"):
-            # a route's pattern ends with `$`, which a last newline does not disturb: the key before it would be found
-            scope["path"] = path = f"{path}\0"
-        if len(path) < 2 or path in self._literal or self._matches(scope):
-            return
-        other = dict(scope, path=path[:-1] if path.endswith("/") else f"{path}/")
-        if self._matches(other):
-            scope["path"] = other["path"]
+    def _adapt(self, scope: Scope) -> tuple[Scope, ASGIApp]:
+        """HEAD where a route has GET only, OPTIONS where none has it."""
+        known = self._in_known_form(scope)
+        if self._matches(known, Match.FULL):
+            return scope, self._app
+        if scope["method"] == "HEAD":
+            # the server leaves out the body itself: to it this is still a HEAD
+            return dict(scope, method="GET"), self._app
+        allowed = self._allowed(known)
+        return scope, Response(headers={"Allow": allowed}) if allowed else self._app
+
+    def _in_known_form(self, scope: Scope) -> Scope:
+        """With the path as the routes have it, with or without its last slash; as it is where neither is one."""
+        other = dict(scope, path=_toggled(scope["path"]))
+        return other if not self._matches(scope) and self._matches(other) else scope
 
     def _allowed(self, scope: Scope) -> str:
         """What may be done at this address, by whichever of its routes; nothing where there is none.

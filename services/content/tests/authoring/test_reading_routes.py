@@ -160,7 +160,7 @@ async def test_fields_custom_read_token(studio):
 async def test_a_missing_course_info_block_is_made_when_it_is_read(studio):
     versions = await studio.versions()
     said = await info(studio, "course_info@updates")
-    assert (said["id"], said["data"]) == (f"{B}course_info+block@updates", None)
+    assert (said["id"], said["data"]) == (f"{B}course_info+block@updates", "")
     assert await studio.versions() == versions + 2
     assert "course_info@updates" in (await studio.tree(PUBLISHED)).nodes
     await info(studio, "course_info@updates")

@@ -30,7 +30,7 @@ def create_app(resources: Resources) -> FastAPI:
     app = build_app(
         resources,
         title="Lectern course catalogue",
-        routers=[front, courses, modes, programs, discovery, listings, rebuilds, parked],
+        routers=[courses, front, modes, programs, discovery, listings, rebuilds, parked],
         errors=ErrorFamilies([("/api/courses/", developer_message_style), ("/api/course_modes/", detail_style)]),
     )
     listing = app.state.listing = Listing(resources.pool, cache_bytes=settings.listing_cache_bytes)

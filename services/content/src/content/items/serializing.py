@@ -120,7 +120,7 @@ def _rewriting(tree: Tree, *, is_team: bool) -> Callable[[str], str]:
 
 def _content(node: Node, fields: Json, rewriting: Callable[[str], str] | None, *, is_team: bool) -> Json:
     """What is written in a block: for a learner what is listed as theirs."""
-    data = fields.get("data")
+    data = fields.get("data", "")  # upstream says as much of a block that has none
     if rewriting is not None and isinstance(data, str):
         data = rewriting(data)
     if is_team:
