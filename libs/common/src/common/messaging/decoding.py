@@ -9,14 +9,15 @@ time outside the calendar is the time of arrival.
 import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pamqp import decode
+from pamqp.common import FieldValue
 
 # tables in tables; Python's own limit would come at a few hundred, and every later step has less room than this one
 MAX_DEPTH: Final = 20
 
-_Decoder = Callable[[bytes], tuple[int, Any]]
+_Decoder = Callable[[bytes], tuple[int, FieldValue]]
 
 
 def install() -> None:
@@ -50,8 +51,8 @@ class _Nesting:
     depth = 0
 
 
-def _nested(read: _Decoder, empty: object) -> _Decoder:
-    def decoder(value: bytes) -> tuple[int, Any]:
+def _nested(read: _Decoder, empty: FieldValue) -> _Decoder:
+    def decoder(value: bytes) -> tuple[int, FieldValue]:
         _Nesting.depth += 1
         try:
             if _Nesting.depth <= MAX_DEPTH:

@@ -220,11 +220,8 @@ class Relay:
             for copy in copies:
                 try:
                     await self._publisher.publish(copy)
-                except (
-                    Returned,
-                    Refused,
-                    Unsendable,
-                ):  # the requester's queue is full or gone; the event itself is out
+                except (Returned, Refused, Unsendable):
+                    # the requester's queue is full or gone; the event itself is out
                     metrics.PUBLISHED.labels(self._service, copy.type, "reply_refused").inc()
         except (Returned, Refused, Unsendable, TransportDown) as failure:
             return failure
