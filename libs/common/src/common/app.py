@@ -42,6 +42,10 @@ def raw_path(request: Request) -> str:
     return raw.split(b"?", 1)[0].decode("latin-1")
 
 
+class _PlainRoute(Route):
+    """To be told from FastAPI's own: `build_app` puts these before all routers."""
+
+
 def add_plain_route(
     router: APIRouter,
     path: str,
@@ -58,7 +62,7 @@ def add_plain_route(
         request.scope["route"] = route
         return await endpoint(request)
 
-    route = Route(path, answer, methods=["GET"], name=endpoint.__name__, include_in_schema=include_in_schema)
+    route = _PlainRoute(path, answer, methods=["GET"], name=endpoint.__name__, include_in_schema=include_in_schema)
     router.routes.append(route)
 
 
@@ -88,6 +92,8 @@ def build_app(
     app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in routers:
         app.include_router(router)
+    # a route inside a router is matched twice at each level; which of these is meant is never in doubt
+    app.router.routes[:0] = [route for router in routers for route in router.routes if isinstance(route, _PlainRoute)]
     app.include_router(_health(resources, ready))
     install_error_handlers(app, errors or ErrorFamilies())
     app.router.default = _other_slash(app)
