@@ -10,67 +10,50 @@ from enrollment.program_enrollments.linking import realise_due
 from enrollment.program_enrollments.maintenance import expire_waiting, retire_keys
 from enrollment.programs.operations import note_accounts
 
-CURRICULUM = "00000000-1111-2222-3333-444444444444"
 STAFF = a_caller("registrar", staff=True)
 BASE = "/api/program_enrollments/v1"
 OPEN = "course-v1:Org+Open+1"
 
 
 @pytest.fixture
-async def put(client, world):
+async def put(put_keys, world):
     await world.course(OPEN)
     await world.program(1, OPEN)
 
     async def write(*keys, program=1, status=None):
-        uuid = f"5b2c7a52-0d0f-4f43-8a3e-{program:012d}"
-        records = [{"student_key": key, "status": "enrolled", "curriculum_uuid": CURRICULUM} for key in keys]
-        answer = await client.send("PUT", f"{BASE}/programs/{uuid}/enrollments/", STAFF, json=records)
-        assert answer.status_code == 200, answer.text
-        if status:
-            courses = [{"student_key": key, "status": status} for key in keys]
-            url = f"{BASE}/programs/{uuid}/courses/{OPEN}/enrollments/"
-            answer = await client.send("PUT", url, STAFF, json=courses)
-            assert answer.status_code == 200, answer.text
+        await put_keys(f"5b2c7a52-0d0f-4f43-8a3e-{program:012d}", *keys, status=status)
 
     return write
 
 
-async def holders(db):
-    found = await db.fetch(
-        "select e.external_user_key as key, a.username from program_enrollment e left join account a using (user_id)"
-        " order by e.id"
-    )
-    return [tuple(row) for row in found]
-
-
-async def test_only_programs_of_the_links_organization_are_realised(put, world, db):
+async def test_only_programs_of_the_links_organization_are_realised(put, world, db, holders):
     await world.program(2, OPEN, organization="Elsewhere")
     await put("k", status="active")
     await put("k", program=2)
     await world.account("grace")
     await world.link(1, "grace", "K")
-    assert await holders(db) == [("k", "grace"), ("k", None)]
+    assert await holders() == [("k", "grace"), ("k", None)]
     lines = await db.fetch("select source, old_user_id from program_history where user_id is not null")
     assert [tuple(line) for line in lines] == [("link", None)]
 
 
-async def test_a_link_before_its_account_is_realised_when_the_account_comes(put, world, db):
+async def test_a_link_before_its_account_is_realised_when_the_account_comes(put, world, db, holders):
     await put("k", status="active")
     await world.link(1, "grace", "k")
-    assert await holders(db) == [("k", None)]
+    assert await holders() == [("k", None)]
     await world.account("grace")
     async with db.transaction():
         await note_accounts(db, [a_caller("grace").user_id])
     async with db.transaction():
         assert await realise_due(db, now=datetime.now(UTC)) == 1
-    assert await holders(db) == [("k", "grace")]
+    assert await holders() == [("k", "grace")]
     assert await world.state("grace") == ("masters", True)
     async with db.transaction():
         assert await realise_due(db, now=datetime.now(UTC)) == 0
 
 
 @pytest.mark.parametrize("removed_first", [True, False])
-async def test_a_key_that_passes_to_another_account_takes_its_courses_along(put, world, db, removed_first):
+async def test_a_key_that_passes_to_another_account_takes_its_courses_along(put, world, removed_first, holders):
     await world.account("grace", "ada")
     await world.link(1, "grace", "k")
     await put("k", status="active")
@@ -78,31 +61,31 @@ async def test_a_key_that_passes_to_another_account_takes_its_courses_along(put,
     links = [(1, "grace", True), (2, "ada", False)]
     for number, name, removed in links if removed_first else reversed(links):
         await world.link(number, name, "k", removed=removed)
-    assert await holders(db) == [("k", "ada")]
+    assert await holders() == [("k", "ada")]
     assert await world.state("ada") == ("masters", True)
     assert await world.state("grace") == ("audit", False)
 
 
-async def test_a_removed_link_alone_changes_nothing(put, world, db):
+async def test_a_removed_link_alone_changes_nothing(put, world, holders):
     await world.account("grace")
     await world.link(1, "grace", "k")
     await put("k", status="active")
     await world.link(1, "grace", "k", removed=True)
-    assert await holders(db) == [("k", "grace")]
+    assert await holders() == [("k", "grace")]
     assert await world.state("grace") == ("masters", True)
     await put("k", status="active")
-    assert await holders(db) == [("k", "grace")]
+    assert await holders() == [("k", "grace")]
 
 
-async def test_an_account_with_another_key_in_the_curriculum_is_not_linked_twice(put, world, db):
+async def test_an_account_with_another_key_in_the_curriculum_is_not_linked_twice(put, world, holders):
     await put("one", "two")
     await world.account("grace")
     await world.link(1, "grace", "one")
     await world.link(2, "grace", "two")
-    assert await holders(db) == [("one", "grace"), ("two", None)]
+    assert await holders() == [("one", "grace"), ("two", None)]
 
 
-async def test_retirement_hashes_keys_once_and_nothing_leads_back(put, world, db):
+async def test_retirement_hashes_keys_once_and_nothing_leads_back(put, world, db, holders):
     await world.program(2, OPEN)
     await world.account("grace", "ada")
     await world.link(1, "grace", "secret")
@@ -113,7 +96,7 @@ async def test_retirement_hashes_keys_once_and_nothing_leads_back(put, world, db
     async with db.transaction():
         assert await retire_keys(db, [grace]) == 2
         assert await retire_keys(db, [grace]) == 0
-    keys = [key for key, _ in await holders(db)]
+    keys = [key for key, _ in await holders()]
     assert keys[1] == "kept"
     assert keys[0] == keys[2]
     assert keys[0].startswith("retired_external_key")
@@ -122,7 +105,7 @@ async def test_retirement_hashes_keys_once_and_nothing_leads_back(put, world, db
         assert "secret" not in dump
     # the key is free: whoever has it now is somebody else
     await put("secret")
-    assert (await holders(db))[-1] == ("secret", None)
+    assert (await holders())[-1] == ("secret", None)
 
 
 @pytest.mark.parametrize(("days", "linked", "goes"), [(60, False, True), (59, False, False), (90, True, False)])
@@ -181,7 +164,7 @@ async def test_what_reset_refuses(client, resettable, put, body, status, expecte
     assert (answer.status_code, answer.json()) == (status, expected)
 
 
-async def test_reset_empties_the_organizations_programs(client, resettable, put, world, db):
+async def test_reset_empties_the_organizations_programs(client, resettable, put, world, db, holders):
     await world.program(2, OPEN, organization="Elsewhere")
     await world.account("grace", "ada")
     await world.link(1, "grace", "k")
@@ -190,7 +173,7 @@ async def test_reset_empties_the_organizations_programs(client, resettable, put,
     await put("k", program=2)
     answer = await client.send("POST", RESET, STAFF, json={"organization": "Org"})
     assert (answer.status_code, answer.json()) == (200, "success")
-    assert await holders(db) == [("k", "ada")]
+    assert await holders() == [("k", "ada")]
     assert await db.fetchval("select count(*) from program_course_enrollment") == 0
     assert await world.state("grace") == ("masters", False)
     asked = await db.fetch("select routing_key, exchange, convert_from(body, 'utf8') as body from outbox")

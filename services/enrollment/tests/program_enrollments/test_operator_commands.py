@@ -16,8 +16,6 @@ from enrollment.commands.batches import carry_out
 from enrollment.commands.schemas import read_command
 
 CURRICULUM, OTHER = "00000000-1111-2222-3333-444444444444", "00000001-1111-2222-3333-444444444444"
-STAFF = a_caller("registrar", staff=True)
-BASE = "/api/program_enrollments/v1"
 OPEN = "course-v1:Org+Open+1"
 ONE, TWO = "5b2c7a52-0d0f-4f43-8a3e-000000000001", "5b2c7a52-0d0f-4f43-8a3e-000000000002"
 ACTOR = "python -m enrollment link-program-learners"
@@ -69,30 +67,16 @@ def run_process(resources, keys, db):
 
 
 @pytest.fixture
-async def put(client, world):
+async def put(put_keys, world):
     await world.course(OPEN)
     await world.account("grace", "ada")
     for number in (1, 2):
         await world.program(number, OPEN)
 
     async def write(*keys, program=ONE, status="active"):
-        records = [{"student_key": key, "status": "enrolled", "curriculum_uuid": CURRICULUM} for key in keys]
-        answer = await client.send("PUT", f"{BASE}/programs/{program}/enrollments/", STAFF, json=records)
-        assert answer.status_code == 200, answer.text
-        courses = [{"student_key": key, "status": status} for key in keys]
-        url = f"{BASE}/programs/{program}/courses/{OPEN}/enrollments/"
-        answer = await client.send("PUT", url, STAFF, json=courses)
-        assert answer.status_code == 200, answer.text
+        await put_keys(program, *keys, status=status)
 
     return write
-
-
-async def holders(db):
-    found = await db.fetch(
-        "select e.external_user_key as key, a.username from program_enrollment e left join account a using (user_id)"
-        " order by e.id"
-    )
-    return [tuple(row) for row in found]
 
 
 @pytest.fixture
@@ -108,25 +92,25 @@ def send_command(db):
     return send
 
 
-async def test_they_are_commands_of_the_process(run_process, put, db):
+async def test_they_are_commands_of_the_process(run_process, put, holders):
     await put("k1", "k2")
     assert await run_process("link-program-learners", ONE, "k1:grace") == (0, "1 linked, 0 not\n", "")
     reason = "'k2:\\udcff' is not of the form key:username; nothing was changed\n"
     assert await run_process("link-program-learners", ONE, b"k2:\xff") == (2, "", reason)
     assert (await run_process("reset-programs", ONE, typed="no\n"))[0] == 1
     assert (await run_process("expire-waiting"))[0] == 0
-    assert await holders(db) == [("k1", "grace"), ("k2", None)]
+    assert await holders() == [("k1", "grace"), ("k2", None)]
     assert (await run_process("reset-programs", "--force", ONE))[0] == 0
-    assert await holders(db) == []
+    assert await holders() == []
     code, _, error = await run_process("serve", "--force")
     assert (code, "serve takes no words" in error) == (2, True)
 
 
 class TestLinking:
-    async def test_a_key_is_linked_and_its_learner_is_in_the_courses(self, run, put, world, db):
+    async def test_a_key_is_linked_and_its_learner_is_in_the_courses(self, run, put, world, db, holders):
         await put("K1", "k2")
         assert await run("link-program-learners", ONE, "k1:grace", " k2 : ada ") == (0, "2 linked, 0 not\n", "")
-        assert await holders(db) == [("K1", "grace"), ("k2", "ada")]
+        assert await holders() == [("K1", "grace"), ("k2", "ada")]
         assert await world.state("grace") == await world.state("ada") == ("masters", True)
         announced = [change for event in await world.announced() for change in event["changes"]]
         assert sorted((change["username"], change["mode"], change["is_active"]) for change in announced) == [
@@ -137,7 +121,7 @@ class TestLinking:
         assert [tuple(line) for line in lines] == [("link", ACTOR, None)] * 2
         assert {(row["source"], row["actor"]) for row in await world.history()} == {("program", ACTOR)}
 
-    async def test_each_failure_is_told_in_upstreams_words_and_the_others_go_on(self, run, put, world, db):
+    async def test_each_failure_is_told_in_upstreams_words_and_the_others_go_on(self, run, put, world, holders):
         await put("k1", "k2", "k3")
         await world.link(1, "grace", "k1")
         code, out, error = await run("link-program-learners", ONE, "k1:grace", "k2:ghost", "k9:ada", "k3:ada")
@@ -148,7 +132,7 @@ class TestLinking:
             f"No program enrollment found for program uuid={ONE} and external student key=k9",
             "1 linked, 3 not",
         ]
-        assert await holders(db) == [("k1", "grace"), ("k2", None), ("k3", "ada")]
+        assert await holders() == [("k1", "grace"), ("k2", None), ("k3", "ada")]
 
     @pytest.mark.parametrize(
         ("words", "reason"),
@@ -164,17 +148,17 @@ class TestLinking:
             ([ONE, "k1:grace", "K1:ada"], "'K1' is named twice; nothing was changed"),
         ],
     )
-    async def test_a_list_with_a_mistake_links_nobody(self, run, put, db, words, reason):
+    async def test_a_list_with_a_mistake_links_nobody(self, run, put, words, reason, holders):
         await put("k1")
         assert await run("link-program-learners", *words) == (2, "", f"{reason}\n")
-        assert await holders(db) == [("k1", None)]
+        assert await holders() == [("k1", None)]
 
-    async def test_another_account_leaves_the_courses_first(self, run, put, world, db):
+    async def test_another_account_leaves_the_courses_first(self, run, put, world, db, holders):
         await world.link(1, "grace", "k1")
         await put("k1")
         assert await world.state("grace") == ("masters", True)
         assert (await run("link-program-learners", ONE, "k1:ada"))[0] == 0
-        assert await holders(db) == [("k1", "ada")]
+        assert await holders() == [("k1", "ada")]
         assert (await world.state("grace"), await world.state("ada")) == (("audit", False), ("masters", True))
         lines = await db.fetch("select old_user_id, user_id from program_history where actor = $1", ACTOR)
         assert [tuple(line) for line in lines] == [(a_caller("grace").user_id, a_caller("ada").user_id)]
@@ -186,7 +170,7 @@ class TestLinking:
         assert (await run("link-program-learners", ONE, "k1:ada"))[0] == 0
         assert await world.state("grace") == ("masters", False)
 
-    async def test_what_breaks_a_rule_of_the_database_is_rolled_back_alone(self, run, put, world, db):
+    async def test_what_breaks_a_rule_of_the_database_is_rolled_back_alone(self, run, put, world, holders):
         await put("k1", "k2", "k3")
         await world.link(1, "grace", "k1")
         code, out, _ = await run("link-program-learners", ONE, "k2:grace", "k3:ada")
@@ -195,17 +179,17 @@ class TestLinking:
             'UniqueViolationError: duplicate key value violates unique constraint "program_enrollment_user"',
             "1 linked, 1 not",
         ]
-        assert await holders(db) == [("k1", "grace"), ("k2", None), ("k3", "ada")]
+        assert await holders() == [("k1", "grace"), ("k2", None), ("k3", "ada")]
 
-    async def test_a_course_that_is_gone_takes_the_link_back(self, run, put, world, db):
+    async def test_a_course_that_is_gone_takes_the_link_back(self, run, put, world, holders):
         await put("k1")
         await world.course(OPEN, deleted=True)
         code, out, _ = await run("link-program-learners", ONE, "k1:grace")
         assert (code, out.splitlines()[0]) == (1, f"CourseEnrollmentError: {OPEN}: No course has this id.")
-        assert await holders(db) == [("k1", None)]
+        assert await holders() == [("k1", None)]
         assert await world.announced() == []
 
-    async def test_a_key_in_two_curricula_is_linked_in_both(self, run, put, db):
+    async def test_a_key_in_two_curricula_is_linked_in_both(self, run, put, db, holders):
         await put("k1")
         await db.execute(
             "insert into program_enrollment (program_uuid, curriculum_uuid, external_user_key, folded, status)"
@@ -214,15 +198,15 @@ class TestLinking:
             OTHER,
         )
         assert (await run("link-program-learners", ONE, "k1:grace"))[0] == 0
-        assert await holders(db) == [("k1", "grace"), ("k1", "grace")]
+        assert await holders() == [("k1", "grace"), ("k1", "grace")]
 
-    async def test_no_event_takes_back_what_was_linked_by_hand(self, run, put, world, db, send_command):
+    async def test_no_event_takes_back_what_was_linked_by_hand(self, run, put, world, send_command, holders):
         await world.link(1, "grace", "k1")
         await put("k1")
         assert (await run("link-program-learners", ONE, "k1:ada"))[0] == 0
         # the gateway says the same again, as it does when the other account changes
         await world.link(1, "grace", "k1")
-        assert await holders(db) == [("k1", "ada")]
+        assert await holders() == [("k1", "ada")]
         # and whoever names the learner by the key means the one it was linked to
         await send_command({"external_key": "k1", "program_uuid": ONE, "course_id": OPEN, "mode": "verified"})
         assert (await world.state("grace"), await world.state("ada")) == (("audit", False), ("verified", True))
@@ -230,18 +214,18 @@ class TestLinking:
 
 class TestReset:
     @pytest.mark.parametrize("typed", ["no\n", "", "y\n", "Yes\n", "\n"])
-    async def test_without_a_yes_nothing_changes(self, run, put, world, db, typed):
+    async def test_without_a_yes_nothing_changes(self, run, put, world, typed, holders):
         await world.link(1, "grace", "k1")
         await put("k1", "k2")
         code, out, error = await run("reset-programs", ONE, typed=typed)
         assert (code, error) == (1, "")
         assert out.startswith("2 program enrollments of 1 programs would be deleted.\n")
         assert out.endswith("nothing was changed\n")
-        assert await holders(db) == [("k1", "grace"), ("k2", None)]
+        assert await holders() == [("k1", "grace"), ("k2", None)]
         assert await world.state("grace") == ("masters", True)
 
     @pytest.mark.parametrize(("words", "typed"), [((), "yes\n"), (("--force",), "")], ids=["asked", "forced"])
-    async def test_the_programs_are_emptied_and_others_untouched(self, run, put, world, db, words, typed):
+    async def test_the_programs_are_emptied_and_others_untouched(self, run, put, world, db, words, typed, holders):
         await world.link(1, "grace", "k1")
         await world.link(2, "ada", "k2")
         await put("k1", "k2", "waits")
@@ -251,7 +235,7 @@ class TestReset:
         code, out, error = await run("reset-programs", ONE, *words, typed=typed)
         assert (code, error) == (0, "")
         assert out.endswith(f"{ONE}: 3 program enrollments deleted\n")
-        assert await holders(db) == [("k2", "ada")]
+        assert await holders() == [("k2", "ada")]
         assert (await world.state("grace"), await world.state("ada")) == (("masters", False), ("masters", True))
         assert await db.fetchval("select count(*) from program_course_enrollment") == 1
         last = (await world.announced())[-1]["changes"]
@@ -267,14 +251,14 @@ class TestReset:
             ([ONE, CURRICULUM, "--force"], f"there is no program {CURRICULUM}; nothing was changed"),
         ],
     )
-    async def test_a_list_with_a_mistake_empties_nothing(self, run, put, db, words, reason):
+    async def test_a_list_with_a_mistake_empties_nothing(self, run, put, words, reason, holders):
         await put("k1")
         assert await run("reset-programs", *words) == (2, "", f"{reason}\n")
-        assert await holders(db) == [("k1", None)]
+        assert await holders() == [("k1", None)]
 
 
 class TestExpiry:
-    async def test_what_has_waited_long_enough_goes(self, run, put, world, db):
+    async def test_what_has_waited_long_enough_goes(self, run, put, world, db, holders):
         await world.link(1, "grace", "linked")
         await put("old", "young", "linked")
         now = datetime.now(UTC)
@@ -284,12 +268,12 @@ class TestExpiry:
         said = "program enrollments that waited for"
         assert await run("expire-waiting") == (0, f"1 {said} 60 days or longer deleted\n", "")
         assert await run("expire-waiting", "59") == (0, f"1 {said} 59 days or longer deleted\n", "")
-        assert await holders(db) == [("linked", "grace")]
+        assert await holders() == [("linked", "grace")]
 
     @pytest.mark.parametrize("words", [["0"], ["-1"], ["1e9"], ["٣"], ["999999"], ["1", "2"]])
-    async def test_other_words_delete_nothing(self, run, put, db, words):
+    async def test_other_words_delete_nothing(self, run, put, words, holders):
         await put("k1")
         code, out, error = await run("expire-waiting", *words)
         assert (code, out) == (2, "")
         assert error
-        assert await holders(db) == [("k1", None)]
+        assert await holders() == [("k1", None)]
