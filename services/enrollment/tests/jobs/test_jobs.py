@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from common.testing.identity import a_caller
+from common.testing.waiting import until
 
 CURRICULUM = "00000000-1111-2222-3333-444444444444"
 OPEN, SECOND = "course-v1:Org+Open+1", "course-v1:Org+Second+1"
@@ -475,6 +476,14 @@ async def test_a_killed_service_goes_on_where_it_was(jobs, program, world, db, r
         "amqp_url": settings.amqp_url.get_secret_value(),
     }
     values["topology_file"] = str(settings.topology_file)
+
+    async def is_let_go() -> bool:
+        """The server has noticed that the process is gone, and with it the lock on the job."""
+        return not await db.fetchval(
+            "select count(*) from pg_locks where locktype = 'advisory'"
+            " and database = (select oid from pg_database where datname = current_database())"
+        )
+
     # killed by SIGKILL before a piece is committed and behind it; how far the job is then
     for place, times, done in (
         ("jobs.before_commit", 3, 100),
@@ -487,6 +496,7 @@ async def test_a_killed_service_goes_on_where_it_was(jobs, program, world, db, r
         await process.communicate(orjson.dumps(values))
         assert process.returncode == -signal.SIGKILL
         assert await db.fetchval("select done from enrollment_job") == done
+        await until(is_let_go, what="the lock of the killed process")
     job = await jobs.done(answer)
     assert (job["text"], job["good"]) == ("200", 500)
     assert [row["username"] for row in await jobs.result(job)] == names
