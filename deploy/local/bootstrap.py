@@ -40,8 +40,11 @@ def stamp(root: Path) -> str:
 
 
 def is_fresh(root: Path, venv: Path) -> bool:
-    kept = venv / ".stamp"
-    return kept.exists() and (venv / "bin/python").exists() and kept.read_text() == stamp(root)
+    try:
+        kept = (venv / ".stamp").read_text()
+    except FileNotFoundError:  # also when another set-up takes it away in this moment
+        return False
+    return (venv / "bin/python").exists() and kept == stamp(root)
 
 
 def pinned(lock: str, name: str) -> str:
