@@ -40,9 +40,8 @@ class TeamView:
     """What only the team is told: the state of publication."""
 
     published: Tree | None
-    edits: Mapping[int, Edit]
-    """By version number of the branch that is read."""
-    published_edits: Mapping[int, Edit]
+    edits: Mapping[tuple[str, int], Edit]
+    """By a version of the branch and the number in it of the version that made the edit."""
     graders: Sequence[str] = ()
     """Names of the course's grader types."""
     states: dict[str, str] = field(default_factory=dict)
@@ -132,8 +131,8 @@ def _content(node: Node, fields: Json, rewriting: Callable[[str], str] | None, *
 
 def _team_fields(tree: Tree, node: Node, team: TeamView, now: datetime) -> Json:
     twin = team.published.nodes.get(node.block_id) if team.published else None
-    edit = team.edits.get(node.edited)
-    published_on = team.published_edits.get(twin.edited) if twin else None
+    edit = team.edits.get((tree.guid, node.edited))
+    published_on = team.edits.get((team.published.guid, twin.edited)) if team.published and twin else None
     usage = str(tree.usage(node.block_id))
     return {
         "locator": f"{tree.course}/branch/{tree.branch}/block/{node.name}",

@@ -37,8 +37,7 @@ async def read_team_view(
         contents = await read_definitions(pool, [guid])
     return TeamView(
         published,
-        {number: Edit(*edit) for (version, number), edit in edits.items() if version == tree.guid},
-        {number: Edit(*edit) for (version, number), edit in edits.items() if published and version == published.guid},
+        {place: Edit(*edit) for place, edit in edits.items()},
         _graders(contents.get(guid, {}) if guid else {}),
     )
 

@@ -1,6 +1,7 @@
 """Links that authors write for inside the course, as addresses that work outside it."""
 
 import re
+from collections.abc import Callable
 from html import escape, unescape
 from urllib.parse import unquote
 
@@ -25,13 +26,13 @@ def asset_address(course: CourseKey, path: str) -> str:
 
 def open_static(text: str, course: CourseKey) -> str:
     """*text* with addresses in place of its `/static/…` links, as an author's editor can show it."""
-    return _LINK.sub(lambda match: _with_address(match, course), text)
+    return _LINK.sub(lambda match: _followed(match, lambda link: _static_address(link, course)), text)
 
 
 def close_static(text: str, course: CourseKey, stored: str) -> str:
     """*text* with `/static/…` links again in place of addresses of the course's own files: another run, and an export,
     have those files under other addresses. What *stored* has of either is written as it is there."""
-    written = {_with_address(match, course): match[0] for match in _LINK.finditer(stored)}
+    written = {open_static(match[0], course): match[0] for match in _LINK.finditer(stored)}
     own = f"/{AssetKey(course, 'x')}"[:-1]
 
     def close(match: re.Match[str]) -> str:
@@ -44,12 +45,16 @@ def close_static(text: str, course: CourseKey, stored: str) -> str:
     return re.sub(rf"""(["']){place}[^"'<>\n]*\1|url\({place}[^"'()<>\s]*\)""", close, text)
 
 
-def _with_address(match: re.Match[str], course: CourseKey) -> str:
+def _static_address(link: str, course: CourseKey) -> str | None:
+    return asset_address(course, link.removeprefix(_STATIC)) if link.startswith(_STATIC) else None
+
+
+def _followed(match: re.Match[str], follow: Callable[[str], str | None]) -> str:
+    """The link with what *follow* says it leads to in its place; as it is where that is nowhere."""
     link = match["quoted"] or match["bare"]
-    if not link.startswith(_STATIC):
-        return match[0]
     before, after = match["before"] or match["open"], match["after"] or match["close"]
-    return f"{before}{escape(asset_address(course, unescape(link).removeprefix(_STATIC)))}{after}"
+    target = follow(unescape(link))
+    return f"{before}{escape(target) if target else link}{after}"
 
 
 class Links:
@@ -86,18 +91,12 @@ class Links:
 
     def rewrite(self, text: str) -> str:
         """*text* with every link of the course made to work; what leads nowhere stays as it was."""
-        return _LINK.sub(self._replace, text)
-
-    def _replace(self, match: re.Match[str]) -> str:
-        link = match["quoted"] or match["bare"]
-        before, after = match["before"] or match["open"], match["after"] or match["close"]
-        target = self.follow(unescape(link))
-        return f"{before}{escape(target) if target else link}{after}"
+        return _LINK.sub(lambda match: _followed(match, self.follow), text)
 
     def follow(self, link: str) -> str | None:
         """Where a link of the course leads; None for any other."""
-        if link.startswith(_STATIC):
-            return self.asset(link.removeprefix(_STATIC))
+        if address := _static_address(link, self._tree.course):
+            return address
         if link.startswith("/c4x/"):
             try:
                 key = AssetKey.parse(link, self._tree.course)
