@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
+from common.conditional import names_tag
 from common.errors import Invalid, TooLarge
 from common.values import has_nul
 
@@ -85,8 +86,7 @@ def is_known(request: Request, etag: str) -> bool:
     """Does the caller who reads have what this tag names, by `If-None-Match`?"""
     if request.method not in ("GET", "HEAD"):
         return False
-    given = ",".join(request.headers.getlist("if-none-match"))
-    return given.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in given.split(","))
+    return names_tag(",".join(request.headers.getlist("if-none-match")), etag)
 
 
 def if_match(request: Request) -> list[str] | None:

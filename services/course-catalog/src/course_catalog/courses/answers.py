@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.app import add_plain_route
+from common.conditional import names_tag
 
 DEFAULT_PAGE, MAX_PAGE, MAX_IDS = 10, 100, 1000
 
@@ -23,8 +24,7 @@ def json_answer(request: Request, body: str, headers: Mapping[str, str] | None =
     content = body.encode()
     # no secret and no stranger's bytes: a hash that is fast is enough, and the others cost as much as the statement
     tag = f'"{xxhash.xxh3_128_hexdigest(content)}"'
-    known = request.headers.get("if-none-match")
-    if known and (known.strip() == "*" or tag in (part.strip().removeprefix("W/") for part in known.split(","))):
+    if names_tag(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers={**(headers or {}), "ETag": tag})
     return Response(content, headers={**(headers or {}), "ETag": tag}, media_type="application/json")
 
