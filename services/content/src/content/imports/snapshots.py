@@ -7,11 +7,10 @@ import orjson
 
 from common.values import has_nul
 from content.commands.errors import BadSnapshot
-from content.versions.models import ASSET, DETACHED, DIRECT_ONLY, FILE, Definition, Row, define, make_row
+from content.versions.models import ASSET, DETACHED, DIRECT_ONLY, FILE, MAX_DEPTH, Definition, Row, define, make_row
 
 FORMAT = 1
 MAX_NAME = 1000  # bytes; an index entry must hold the name of a row
-MAX_DEPTH = 100
 Json = dict[str, object]
 
 

@@ -17,6 +17,9 @@ PUBLISHED = "published"
 # The one branch of a content library.
 LIBRARY = "library"
 
+# How many levels of blocks a tree may have.
+MAX_DEPTH = 100
+
 # Types of rows that are no blocks. `$` cannot stand in a block type, so no course can hold a block that collides.
 ASSET = "$asset"
 FILE = "$file"

@@ -8,6 +8,7 @@ import structlog
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from common.keys import CourseKey
+from common.values import in_utc
 
 log = structlog.get_logger()
 
@@ -39,14 +40,11 @@ def _or_unset(adapter: TypeAdapter[T], expected: str) -> Callable[[object], T | 
     return read
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("in UTC this is outside the years 1 to 9999") from error
+def _instant(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_utc(moment)
 
 
-_read_instant = _or_unset(TypeAdapter(Annotated[datetime, AfterValidator(_in_utc)]), "instant")
+_read_instant = _or_unset(TypeAdapter(Annotated[datetime, AfterValidator(_instant)]), "instant")
 _read_bool = _or_unset(TypeAdapter(bool), "switch")
 # a number that no column can hold limits nothing
 _read_int = _or_unset(TypeAdapter(Annotated[int, Field(ge=-(2**31), lt=2**31)]), "number")

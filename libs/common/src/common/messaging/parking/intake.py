@@ -28,6 +28,7 @@ from common.messaging.retry import (
     REASON,
     own_headers,
 )
+from common.values import in_utc
 
 log = structlog.get_logger()
 _NUL = re.compile("\x00")
@@ -120,6 +121,6 @@ def _plain(value: object) -> object:
 def _moment(value: object) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value))
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the latter of the first and the last hours there are
+        return in_utc(moment) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except ValueError:
         return datetime.now(UTC)

@@ -1,13 +1,14 @@
 """Copying a block with all that is below it."""
 
 from content.authoring.errors import InvalidData
-from content.authoring.operations.placing import ROOTS, check_depth, check_parent, insert_child, levels_of, settle
+from content.authoring.operations.placing import check_depth, check_parent, insert_child, levels_of, settle
 from content.authoring.operations.tabs import STATIC_TAB, add_tab
 from content.authoring.settings import parse_setting
 from content.versions.branches import Block, BranchEdit, new_block_id
 from content.versions.editing import Edit
 from content.versions.errors import BlockUnknown
 from content.versions.models import DETACHED
+from content.versions.tree import ROOTS
 
 
 async def duplicate_block(edit: Edit, source: BranchEdit, source_id: str, parent_id: str, name: str | None) -> Block:

@@ -5,11 +5,12 @@ from typing import Final
 from pydantic import JsonValue
 
 from content.authoring.errors import MoveRefused
-from content.authoring.operations.placing import LEAVES, ROOTS, check_depth, insert_child, levels_of, settle
+from content.authoring.operations.placing import LEAVES, check_depth, insert_child, levels_of, settle
 from content.versions.branches import Block
 from content.versions.editing import Edit
 from content.versions.models import usage_of
 from content.versions.publishing import is_direct, unlist
+from content.versions.tree import ROOTS
 
 _WITHIN: Final = {"sequential": "vertical", "chapter": "sequential"}
 

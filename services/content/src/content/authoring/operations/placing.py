@@ -6,15 +6,14 @@ from typing import Final
 from content.authoring.errors import InvalidData, LibraryFull, NotForLibraries, TreeTooDeep
 from content.versions.branches import Block
 from content.versions.editing import Edit
-from content.versions.models import DETACHED
+from content.versions.models import DETACHED, MAX_DEPTH
 from content.versions.publishing import publish_itself
+from content.versions.tree import ROOTS
 
 LEAVES: Final = frozenset({"html", "problem", "video", "discussion", *DETACHED})
 """Well-known types that have no children."""
-ROOTS: Final = frozenset({"course", "library"})
 IN_LIBRARIES: Final = frozenset({"html", "problem", "video"})
 LIBRARY_LIMIT: Final = 1000
-MAX_DEPTH: Final = 100
 
 
 def check_parent(edit: Edit, parent: Block, category: str, *, more: int = 1) -> None:
