@@ -18,12 +18,15 @@ async def test_a_connection_that_the_server_has_closed_is_replaced_before_it_is_
     try:
         async with AsyncSession(engine) as session:
             first = await session.scalar(_PID)
+            driver = (await (await session.connection()).get_raw_connection()).driver_connection
         async with AsyncSession(engine) as session:
             assert await session.scalar(_PID) == first
         await other.execute("select pg_terminate_backend($1)", first)
 
         async def is_gone() -> bool:
-            return not await other.fetchval("select 1 from pg_stat_activity where pid = $1", first)
+            """For the server, and for the driver, whose loop hears of it a moment later."""
+            gone = not await other.fetchval("select 1 from pg_stat_activity where pid = $1", first)
+            return gone and driver.is_closed()
 
         await until(is_gone, what="the end of the connection")
         async with AsyncSession(engine) as session:
